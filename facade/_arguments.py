@@ -1,0 +1,208 @@
+"""Reads what a caller passes: ids, pipeline input, pages and limits; refuses bad input before any request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+Order = Literal["asc", "desc"]
+
+
+@runtime_checkable
+class HasId(Protocol):
+    """An object with an `id`: a run or step of this package, or any other library's."""
+
+    @property
+    def id(self) -> str: ...
+
+
+Thread = str | HasId | Mapping[str, Any]
+"""A thread: its id; or an object or mapping with a `thread_id`, or that is a thread."""
+
+Run = str | HasId | Mapping[str, Any]
+"""A run: its id, with `thread_id` beside it; or an object or mapping that is a run or has a `run_id` and `thread_id`."""
+
+
+class RunKey(NamedTuple):
+    """What names one run."""
+
+    thread_id: str
+    run_id: str
+
+
+class PageQuery(NamedTuple):
+    """Which page of a list is asked for; sent as it is here."""
+
+    limit: int
+    order: Order
+    after: str | None = None
+    before: str | None = None
+    include: tuple[str, ...] = ()
+
+
+_KINDS = {"thread_": "thread", "run_": "run", "step_": "run step", "asst_": "assistant", "msg_": "message"}
+
+
+def check_id(name: str, value: Any, kind: str) -> str:
+    """An id, as given.
+
+    Args:
+        name: the parameter's name, for the error
+        value: the id
+        kind: what it must be the id of: thread, run or run step; an id with the prefix of another kind is refused,
+            one with an unknown prefix passes, since servers differ
+
+    Raises:
+        TypeError: it is no str.
+        ValueError: it is empty, has white space or control characters, would change the path, or is another kind's.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is the id of a {kind}, a str, not {type(value).__name__}")
+    if not value or value in (".", ".."):
+        raise ValueError(f"{name} is {value!r}, which is no id of a {kind}")
+    if any(character.isspace() or not (character.isprintable() or character > "\x9f") for character in value):
+        raise ValueError(f"{name} has white space or control characters in it: {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} has half a character (a lone surrogate) in it: {value!r}") from None
+    for prefix, other in _KINDS.items():
+        if other != kind and value.startswith(prefix):
+            raise ValueError(f"{name} is {value!r}, the id of a {other}; it must be the id of a {kind}")
+    return value
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def _is(value: Any, kind: str) -> bool:
+    """Whether an object says that it is of a kind, or does not say of which."""
+    said = _field(value, "object") if isinstance(value, Mapping) else getattr(value, "object_", _field(value, "object"))
+    return said is None or said == kind
+
+
+def is_one(value: Any) -> bool:
+    """Whether an argument is one thread or run, not an iterable of many."""
+    return isinstance(value, (str, bytes, bytearray, Mapping)) or hasattr(value, "id") or hasattr(value, "thread_id")
+
+
+def thread_key(value: Any) -> str:
+    """The thread id that pipeline input names: its `thread_id` where it has one, else its `id` where it is a thread.
+
+    Raises:
+        TypeError, ValueError: it names no thread.
+    """
+    if isinstance(value, str):
+        return check_id("thread", value, "thread")
+    if isinstance(value, Mapping) or hasattr(value, "id") or hasattr(value, "thread_id"):
+        thread_id = _field(value, "thread_id")
+        if thread_id is None and _is(value, "thread"):
+            thread_id = _field(value, "id")
+        if thread_id is None:
+            raise ValueError(f"this {type(value).__name__} is no thread and has no thread_id")
+        return check_id("thread_id", thread_id, "thread")
+    raise TypeError(f"thread is an id, a thread or anything with a thread_id, not {type(value).__name__}")
+
+
+def run_key(value: Any, thread_id: Any = None) -> RunKey:
+    """The run that pipeline input names: its `run_id` and `thread_id` where it has both, else a run's `id`.
+
+    Args:
+        value: a run id, or an object or mapping
+        thread_id: the thread of a run id; one that contradicts an object's own is refused
+
+    Raises:
+        TypeError, ValueError: they name no run.
+    """
+    if isinstance(value, str):
+        run_id: Any = check_id("run", value, "run")
+        own_thread = None
+        if thread_id is None:
+            raise TypeError("thread_id is needed with a run id; a run itself knows its thread")
+    elif isinstance(value, Mapping) or hasattr(value, "id") or hasattr(value, "run_id"):
+        own_thread = _field(value, "thread_id")
+        run_id = _field(value, "run_id")
+        if run_id is None or (own_thread is None and thread_id is None):
+            run_id = _field(value, "id") if _is(value, "thread.run") else None
+        if run_id is None:
+            raise ValueError(f"this {type(value).__name__} is no run and has no run_id")
+        run_id = check_id("run_id", run_id, "run")
+    else:
+        raise TypeError(f"run is an id, a run or anything with a run_id and thread_id, not {type(value).__name__}")
+    given_thread = None if thread_id is None else thread_key(thread_id)
+    if own_thread is None and given_thread is None:
+        raise ValueError(f"the run {run_id!r} does not say its thread; give thread_id")
+    if own_thread is not None:
+        own_thread = check_id("thread_id", own_thread, "thread")
+        if given_thread not in (None, own_thread):
+            raise ValueError(f"the run {run_id!r} is of thread {own_thread!r}, not of thread_id {given_thread!r}")
+    return RunKey(own_thread or given_thread or "", run_id)
+
+
+def step_key(step: Any) -> tuple[RunKey, str]:
+    """The run and the step id that a step names."""
+    if isinstance(step, (str, bytes)) or (run_id := _field(step, "run_id")) is None:
+        raise TypeError("refresh takes a step, which knows its thread and run; with an id use get(run, step_id)")
+    return run_key({"run_id": run_id, "thread_id": _field(step, "thread_id")}), check_id(
+        "step", _field(step, "id"), "run step"
+    )
+
+
+def page_query(limit: Any, order: Any, after: Any, before: Any, include: Any = ()) -> PageQuery:
+    """The checked parameters of one page.
+
+    Raises:
+        TypeError, ValueError: one of them is out of its range.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise TypeError(f"limit is a whole number from 1 to 100, not {type(limit).__name__}")
+    if not 1 <= limit <= 100:
+        raise ValueError(f"limit is from 1 to 100, not {limit}")
+    if order not in ("asc", "desc"):
+        raise ValueError(f"order is 'asc' or 'desc', not {order!r}")
+    return PageQuery(limit, order, _cursor("after", after), _cursor("before", before), include_values(include))
+
+
+def _cursor(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is the id of an object of the list, a str, not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{name} is blank; leave it out to begin at the list's end")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} has half a character (a lone surrogate) in it: {value!r}") from None
+    return value
+
+
+def include_values(include: str | Sequence[str] | Iterable[str]) -> tuple[str, ...]:
+    """The values of `include[]`: one str or several; unknown ones pass.
+
+    Raises:
+        TypeError, ValueError: one is no str, or blank.
+    """
+    if isinstance(include, (bytes, Mapping)) or not isinstance(include, Iterable):
+        raise TypeError(f"include is one str or a sequence of them, not {type(include).__name__}")
+    values = (include,) if isinstance(include, str) else tuple(include)
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"include holds strs, not {type(value).__name__}")
+        if not value.strip() or not value.isprintable():
+            raise ValueError(f"include holds {value!r}, which names no field")
+    return values
+
+
+def check_concurrency(value: Any) -> int:
+    """How many are read at once.
+
+    Raises:
+        TypeError, ValueError: it is no whole number from 1 to 64.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"concurrency is a whole number from 1 to 64, not {type(value).__name__}")
+    if not 1 <= value <= 64:
+        raise ValueError(f"concurrency is from 1 to 64, not {value}")
+    return value

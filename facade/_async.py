@@ -1,0 +1,269 @@
+"""The async side's I/O: what `_sync` is, with tasks in the place of threads. Imported with the first async client."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import httpx
+
+from facade._answers import Page
+from facade._exchange import Attempt, Budget, Call, Pause, Reply, exchange
+from facade._http import (
+    TRANSPORT_ERRORS,
+    Answer,
+    HttpOptions,
+    concealer,
+    concealing,
+    connection_error,
+    deadline_error,
+    make_request,
+    timeout_error,
+)
+from facade._notices import Tally
+from facade._paging import Source, id_of
+from facade._settings import Limits, Secret, Settings
+from facade.errors import APIError
+
+T = TypeVar("T")
+Sources = Iterator[Source[T]] | AsyncIterator[Source[T]]
+Fetch = Callable[[Source[T]], Coroutine[Any, Any, Page[T]]]
+
+
+class AsyncConnections:
+    """Owns the httpx client: built when first needed, and anew in another event loop or a forked child."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._client: httpx.AsyncClient | None = None
+        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self.is_closed = False
+
+    def http(self) -> httpx.AsyncClient:
+        """The httpx client of this process and event loop.
+
+        Raises:
+            RuntimeError: these connections were closed.
+        """
+        if self.is_closed:
+            raise RuntimeError("this client is closed; make a new one")
+        home = (os.getpid(), asyncio.get_running_loop())
+        if self._client is None or self._home != home:
+            self._client, self._home = httpx.AsyncClient(**self._options.arguments()), home
+        return self._client
+
+    async def aclose(self) -> None:
+        """Closes all connections; what is asked afterwards is refused."""
+        self.is_closed = True
+        client, self._client = self._client, None
+        if client is not None and self._home == (os.getpid(), asyncio.get_running_loop()):
+            await client.aclose()
+
+    async def run(self, call: Call[T], settings: Settings, limits: Limits, budget: Budget) -> T:
+        """Drives one exchange to its end, as `Connections.run`."""
+        steps = exchange(call, limits, budget, base=settings.base)
+        step = next(steps)
+        try:
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.sec)
+                    step = next(steps)
+                    continue
+                reply = await self._attempt(call, settings, step)
+                step = steps.throw(reply) if isinstance(reply, APIError) else steps.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _attempt(self, call: Call[Any], settings: Settings, attempt: Attempt) -> Reply | APIError:
+        """Sends one request and reads its answer, as `Connections._attempt`."""
+        http = self.http()
+        request, conceal = await _request(call, settings)
+        token = concealing.set(conceal)
+        answer = None
+        try:
+            async with asyncio.timeout(attempt.limit_sec) as limit:
+                response = await http.send(request, stream=True, auth=None)
+                try:
+                    answer = Answer(response, settings, conceal)
+                    assert isinstance(response.stream, httpx.AsyncByteStream)
+                    async for chunk in response.stream:
+                        if not answer.feed(chunk):
+                            break
+                finally:
+                    await response.aclose()
+            return answer.reply()
+        except (httpx.TimeoutException, TimeoutError) as error:
+            if limit.expired() or isinstance(error, httpx.TimeoutException):
+                return timeout_error(call, attempt)
+            return connection_error(call, error, conceal)
+        except TRANSPORT_ERRORS as error:
+            if answer is not None and not answer.is_good:
+                return answer.reply()
+            return connection_error(call, error, conceal)
+        except APIError as error:
+            return error.with_traceback(None)
+        finally:
+            concealing.reset(token)
+
+
+async def _request(call: Call[Any], settings: Settings) -> tuple[httpx.Request, Callable[[str], str]]:
+    """The request of an attempt, with the key of now; only this frame ever holds the key in the clear."""
+    secret = settings.secret
+    if callable(ask := secret.reveal()):
+        given: Any = ask()
+        secret = Secret.keep(await given if inspect.isawaitable(given) else given)
+        del given
+    key = secret.usable()
+    return make_request(settings, call, key, None), concealer(key)
+
+
+class _Abreast(Generic[T]):
+    """Reads one list or several at once and gives them in order: a page of each is fetched ahead, in a task."""
+
+    def __init__(self, sources: Sources[T], concurrency: int, fetch: Fetch[T]) -> None:
+        self._sources = sources
+        self._concurrency = concurrency
+        self._fetch = fetch
+        self._ahead: deque[tuple[Source[T], asyncio.Task[Page[T]]]] = deque()
+        self._failure: BaseException | None = None
+
+    def _start(self, source: Source[T]) -> tuple[Source[T], asyncio.Task[Page[T]]]:
+        return source, asyncio.create_task(self._fetch(source), name="facade-fetch")
+
+    async def _fill(self) -> None:
+        while self._failure is None and len(self._ahead) < self._concurrency:
+            try:
+                many = self._sources
+                source = await anext(many) if isinstance(many, AsyncIterator) else next(many)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # the end; or bad input, which waits its turn behind what was begun
+                self._failure = error
+            else:
+                self._ahead.append(self._start(source))
+
+    async def turn(self, budget: Budget) -> tuple[Source[T], list[T]] | None:
+        """The next page's objects and whose they are; None at the end."""
+        await self._fill()
+        if not self._ahead:
+            assert self._failure is not None
+            if isinstance(self._failure, (StopIteration, StopAsyncIteration)):
+                return None
+            raise self._failure
+        source, task = self._ahead[0]
+        left = budget.remaining_sec()
+        try:
+            done, _ = await asyncio.wait({task}, timeout=None if left > 1e9 else max(left, 0.0))
+            if not done:
+                raise deadline_error(budget)
+            items = source.take(task.result())
+        except APIError as error:
+            source.locate(error)
+            raise
+        self._ahead.popleft()
+        if not source.done:
+            self._ahead.appendleft(self._start(source))
+        await self._fill()
+        return source, items
+
+    def stop(self) -> list[asyncio.Task[Page[T]]]:
+        """Cancels what is on its way, and says what that was."""
+        self._failure = self._failure or StopAsyncIteration()
+        tasks = [task for _, task in self._ahead]
+        self._ahead.clear()
+        for task in tasks:
+            if not task.get_loop().is_closed():
+                task.cancel()
+        return tasks
+
+
+class AsyncWalk(AsyncIterator[T], Generic[T]):
+    """Iterates over the objects of every page; while the caller works on one page, the next is on its way.
+
+    An async context manager: leaving it, `aclose()` and the end stop what is still on its way. Nothing is read before
+    the first object is asked for.
+    """
+
+    def __init__(self, reader: _Abreast[T], budget: Budget, after: str | None) -> None:
+        self._reader: _Abreast[T] | None = reader
+        self._budget = budget
+        self._begin = after
+        self._page: Iterator[T] = iter(())
+        self._last: T | None = None
+        self._tally = Tally()
+
+    @property
+    def after(self) -> str | None:
+        """The id of the last object handed over, or the `after` that the walk began with: what resumes it."""
+        return self._begin if self._last is None else id_of(self._last)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        for item in self._page:
+            self._last = item
+            return item
+        return await self._turn()
+
+    async def _turn(self) -> T:
+        try:
+            with self._budget:
+                while self._reader is not None:
+                    turned = await self._reader.turn(self._budget)
+                    if turned is None:
+                        break
+                    self._tally.add(turned[1])
+                    for item in (page := iter(turned[1])):
+                        self._page, self._last = page, item
+                        return item
+        except BaseException:
+            await self.aclose()
+            raise
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Ends the walk: stops what is on its way, and waits until it has stopped."""
+        reader, self._reader = self._reader, None
+        self._page = iter(())
+        if reader is not None:
+            await asyncio.gather(*reader.stop(), return_exceptions=True)
+            self._tally.warn()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if (reader := getattr(self, "_reader", None)) is not None:
+            reader.stop()
+            self._tally.warn()
+
+
+def walk(
+    connections: AsyncConnections,
+    settings: Settings,
+    limits: Limits,
+    sources: Source[T] | Sources[T],
+    concurrency: int,
+) -> AsyncWalk[T]:
+    """A walk over one list, or over several at once."""
+    budget = Budget(limits.deadline_sec)
+
+    async def fetch(source: Source[T]) -> Page[T]:
+        return await connections.run(source.next_call(), settings, limits, budget)
+
+    if isinstance(sources, Source):
+        return AsyncWalk(_Abreast(iter((sources,)), 1, fetch), budget, sources.resume)
+    return AsyncWalk(_Abreast(sources, concurrency, fetch), budget, None)

@@ -1,0 +1,154 @@
+"""What sync and async I/O have in common: an attempt's request, its answer, and the errors of a broken one."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import warnings
+from collections.abc import Callable
+from contextvars import ContextVar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from facade._answers import Body
+from facade._exchange import Attempt, Budget, Call, Reply
+from facade._settings import Settings
+from facade.errors import APIConnectionError, APIError, APIResponseError, APITimeoutError
+
+
+class HttpOptions(NamedTuple):
+    """What httpx is told when it builds its transports."""
+
+    verify: Any
+    proxy: Any
+    transport: Any
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `httpx.Client` and `httpx.AsyncClient`."""
+        return {
+            "verify": self.verify,
+            "proxy": self.proxy,
+            "transport": self.transport,
+            "follow_redirects": False,
+            "timeout": None,
+            # `concurrency` and the caller's threads bound what is open at once; idle connections are bounded here.
+            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            # A cookie would tie together the calls of several keys.
+            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        }
+
+
+def concealer(key: str) -> Callable[[str], str]:
+    """A function that blanks a key in a text, also as an address or a repr spells it."""
+    forms = {key, quote(key, safe=""), repr(key)[1:-1]}
+
+    def conceal(text: str) -> str:
+        for form in forms:
+            text = text.replace(form, "***")
+        return text
+
+    return conceal
+
+
+def make_request(settings: Settings, call: Call[Any], key: str, timeout: float | None) -> httpx.Request:
+    """One attempt's request."""
+    phases = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
+    return httpx.Request(
+        call.method,
+        settings.request_url(call.path, call.query),
+        headers=settings.request_headers(key),
+        extensions={"timeout": phases},
+    )
+
+
+class Answer:
+    """Takes in an answer chunk by chunk, as far as its status calls for it."""
+
+    def __init__(self, response: httpx.Response, settings: Settings, conceal: Callable[[str], str]) -> None:
+        self._response = response
+        self._conceal = conceal
+        self._body = Body(response.headers.get("content-encoding", ""), settings.max_response_bytes)
+        self._broken: APIError | None = None
+
+    @property
+    def is_good(self) -> bool:
+        return 200 <= self._response.status_code < 300
+
+    def feed(self, chunk: bytes) -> bool:
+        """Takes a chunk; says whether to go on. An error's body is read as far as it can be: its status counts."""
+        try:
+            self._body.feed(chunk)
+        except APIResponseError as problem:
+            self._broken = problem.with_traceback(None)
+        return self._broken is None
+
+    def reply(self) -> Reply:
+        """The answer, as whole as it came.
+
+        Raises:
+            APIResponseError: a good answer is too large, or its encoding is broken.
+        """
+        if not self.is_good:
+            body = self._body.so_far()
+        elif self._broken is not None:
+            raise self._broken
+        else:
+            body = self._body.whole()
+        return Reply(self._response.status_code, self._response.headers, body, self._conceal)
+
+
+def timeout_error(call: Call[Any], attempt: Attempt) -> APITimeoutError:
+    """The error of an attempt that was given up."""
+    return APITimeoutError(
+        f"{call.method} {call.path}: no whole answer in {attempt.limit_sec or 0:.3g} s ({attempt.bound}); "
+        "allow more time, or look at the server"
+    )
+
+
+def deadline_error(budget: Budget) -> APITimeoutError:
+    """The error of a walk whose `deadline_sec` passed while a page was on its way."""
+    return APITimeoutError(
+        f"the page did not come before the walk's end (deadline_sec={budget.deadline_sec:g}); allow more time"
+    )
+
+
+def connection_error(call: Call[Any], error: Exception, conceal: Callable[[str], str]) -> APIConnectionError:
+    """The error of an attempt that a transport's error ended; the error itself, which knows the key, is not kept."""
+    cause = error.__cause__ or error
+    what = conceal(str(error)) or type(cause).__name__
+    return APIConnectionError(f"{call.method} {call.path}: no whole answer came ({type(error).__name__}: {what})")
+
+
+TRANSPORT_ERRORS = (httpx.TransportError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError, OSError)
+
+_warned: set[str] = set()
+
+
+def warn_of_plain_http(settings: Settings, stacklevel: int) -> None:
+    """Warns once of each host that the key would be sent to in the clear."""
+    parts = urlsplit(settings.base)
+    host = parts.hostname or ""
+    loopback = host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127.")
+    if parts.scheme == "http" and not loopback and host not in _warned:
+        _warned.add(host)
+        warnings.warn(f"the key is sent to {host} unencrypted; use https://", UserWarning, stacklevel=stacklevel)
+
+
+class _Concealing(logging.Filter):
+    """Blanks the key in what the transport libraries log: at DEBUG they show headers, and a server may echo a key."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        conceal = concealing.get()
+        if conceal is not None:
+            record.msg, record.args = conceal(record.getMessage()), ()
+        return True
+
+
+concealing: ContextVar[Callable[[str], str] | None] = ContextVar("concealing", default=None)
+"""What blanks the key of the attempt that this thread or task is at."""
+
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
+    logging.getLogger(_name).addFilter(_Concealing())

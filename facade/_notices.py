@@ -1,0 +1,54 @@
+"""Says in the log which runs and steps failed: ids and codes, never content. A failure must not pass for "no answer"."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openai_thread_runs_api.model_base import Model
+
+logger = logging.getLogger("facade")
+
+
+def failure(item: Model) -> str | None:
+    """Why a run or step failed or is incomplete, in a word of the server's; None where it says neither."""
+    for field, key in (("last_error", "code"), ("incomplete_details", "reason")):
+        said: Any = item._json.get(field)
+        if said:
+            word = said.get(key) if isinstance(said, dict) else said
+            return word if isinstance(word, str) and re.fullmatch(r"[\w.-]{1,64}", word) else field
+    return None
+
+
+def warn_of(item: Model) -> None:
+    """Warns of one run or step that failed or is incomplete."""
+    if (word := failure(item)) is not None:
+        logger.warning(
+            "%s %s is %s: %s", item._json.get("object"), item._json.get("id"), item._json.get("status"), word
+        )
+
+
+class Tally:
+    """Counts the failed and incomplete ones among the objects that a walk hands over."""
+
+    def __init__(self) -> None:
+        self._words: Counter[str] = Counter()
+        self._total = 0
+
+    def add(self, items: Iterable[Any]) -> None:
+        for item in items:
+            self._total += 1
+            json = item._json
+            if (json.get("last_error") or json.get("incomplete_details")) and (word := failure(item)):
+                self._words[word] += 1
+
+    def warn(self) -> None:
+        """Warns, where there were any, once."""
+        if self._words:
+            listed = ", ".join(f"{count} {word}" for word, count in self._words.most_common())
+            logger.warning("%d of %d failed or are incomplete: %s", self._words.total(), self._total, listed)
+            self._words.clear()

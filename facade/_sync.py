@@ -1,0 +1,357 @@
+"""The sync side's I/O: attempts over httpx, the walk over pages, and several walks at once in threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+
+import httpx
+
+from facade._answers import Page
+from facade._exchange import Attempt, Budget, Call, Pause, Reply, exchange
+from facade._http import (
+    TRANSPORT_ERRORS,
+    Answer,
+    HttpOptions,
+    concealer,
+    concealing,
+    connection_error,
+    deadline_error,
+    make_request,
+    timeout_error,
+)
+from facade._notices import Tally
+from facade._paging import Source, id_of
+from facade._settings import Limits, Secret, Settings
+from facade.errors import APIError
+
+if TYPE_CHECKING:
+    from facade._deadline import Interrupt
+
+T = TypeVar("T")
+
+
+class Connections:
+    """Owns the httpx client: built when first needed, and anew in a forked child, where the parent's must not be used.
+
+    Holds no key, so that several clients can share one.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._process = 0
+        self.is_closed = False
+
+    def http(self) -> httpx.Client:
+        """The httpx client of this process.
+
+        Raises:
+            RuntimeError: these connections were closed.
+        """
+        if self._client is None or self._process != os.getpid():
+            self._build()
+        assert self._client is not None
+        return self._client
+
+    def _build(self) -> None:
+        if self._process != os.getpid():
+            self._lock = threading.Lock()  # the parent's may have been held when it forked
+        with self._lock:
+            if self.is_closed:
+                raise RuntimeError("this client is closed; make a new one")
+            if self._client is not None and self._process == os.getpid():
+                return
+            from facade._deadline import install  # imports httpcore, which takes as long as all of this package
+
+            client = httpx.Client(**self._options.arguments())
+            install(client)
+            self._client, self._process = client, os.getpid()
+
+    def close(self) -> None:
+        """Closes all connections; what is asked afterwards is refused."""
+        self.is_closed = True
+        client, self._client = self._client, None
+        if client is not None and self._process == os.getpid():
+            client.close()
+
+    def run(
+        self, call: Call[T], settings: Settings, limits: Limits, budget: Budget, interrupt: Interrupt | None = None
+    ) -> T:
+        """Drives one exchange to its end.
+
+        Args:
+            call: what to ask
+            settings: of the client that asks
+            limits: of this call
+            budget: the time left of the whole call
+            interrupt: breaks it off from another thread
+
+        Raises:
+            APIError: no good answer came.
+        """
+        steps = exchange(call, limits, budget, base=settings.base)
+        step = next(steps)
+        try:
+            while True:
+                if isinstance(step, Pause):
+                    (interrupt.wait if interrupt else time.sleep)(step.sec)
+                    step = next(steps)
+                    continue
+                reply = self._attempt(call, settings, step, interrupt)
+                step = steps.throw(reply) if isinstance(reply, APIError) else steps.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _attempt(
+        self, call: Call[Any], settings: Settings, attempt: Attempt, interrupt: Interrupt | None
+    ) -> Reply | APIError:
+        """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
+        http = self.http()
+        from facade._deadline import TimeLimit
+
+        limit: float | None = attempt.limit_sec
+        if self._options.transport is None:
+            limit = TimeLimit.starting_now(limit, interrupt)
+        request, conceal = _request(call, settings, limit)
+        token = concealing.set(conceal)
+        answer = None
+        try:
+            response = http.send(request, stream=True, auth=None)
+            try:
+                answer = Answer(response, settings, conceal)
+                assert isinstance(response.stream, httpx.SyncByteStream)
+                for chunk in response.stream:
+                    if not answer.feed(chunk):
+                        break
+                if interrupt is not None:
+                    interrupt.watch(None)
+            finally:
+                response.close()
+            return answer.reply()
+        except httpx.TimeoutException:
+            return timeout_error(call, attempt)
+        except TRANSPORT_ERRORS as error:
+            if answer is not None and not answer.is_good:
+                return answer.reply()
+            return connection_error(call, error, conceal)
+        except APIError as error:
+            return error.with_traceback(None)
+        finally:
+            concealing.reset(token)
+
+
+def _request(call: Call[Any], settings: Settings, limit: float | None) -> tuple[httpx.Request, Callable[[str], str]]:
+    """The request of an attempt, with the key of now; only this frame ever holds the key in the clear."""
+    secret = settings.secret
+    if callable(ask := secret.reveal()):
+        secret = Secret.keep(cast(str, ask()))
+    key = secret.usable()
+    return make_request(settings, call, key, limit), concealer(key)
+
+
+class _Alone(Generic[T]):
+    """Reads one list in the caller's own thread."""
+
+    def __init__(self, source: Source[T], fetch: Callable[[Source[T], Interrupt | None], Page[T]]) -> None:
+        self._source = source
+        self._fetch = fetch
+
+    def turn(self, budget: Budget) -> tuple[Source[T], list[T]] | None:
+        """The next page's objects and whose they are; None at the end."""
+        if self._source.done:
+            return None
+        try:
+            return self._source, self._source.take(self._fetch(self._source, None))
+        except APIError as error:
+            self._source.locate(error)
+            raise
+
+    def close(self) -> None:
+        self._source.done = True
+
+
+class _Fetch(threading.Thread, Generic[T]):
+    """Fetches one page in a thread that keeps no process from ending."""
+
+    def __init__(self, source: Source[T], fetch: Callable[[Source[T], Interrupt | None], Page[T]]) -> None:
+        super().__init__(name="facade-fetch", daemon=True)
+        from facade._deadline import Interrupt
+
+        self._interrupt = Interrupt()
+        self._source = source
+        self._work = fetch
+        self._page: Page[T] | None = None
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._page = self._work(self._source, self._interrupt)
+        except BaseException as error:
+            self._error = error
+
+    def result(self, budget: Budget) -> Page[T]:
+        left = budget.remaining_sec()
+        self.join(None if left > threading.TIMEOUT_MAX else max(left, 0.0))
+        if self.is_alive():
+            raise deadline_error(budget)
+        if self._error is not None:
+            raise self._error
+        assert self._page is not None
+        return self._page
+
+    def stop(self) -> None:
+        """Breaks off what it does; a thread that is still connecting, which nothing can break off, is left behind."""
+        self._interrupt.set()
+
+    def wait(self) -> None:
+        self.join(STOP_SEC)
+
+
+STOP_SEC = 1.0
+
+
+class _Abreast(Generic[T]):
+    """Reads several lists at once and gives them in order: a page of each is fetched ahead, in a thread."""
+
+    def __init__(
+        self,
+        sources: Iterator[Source[T]],
+        concurrency: int,
+        fetch: Callable[[Source[T], Interrupt | None], Page[T]],
+    ) -> None:
+        self._sources: Iterator[Source[T]] = sources
+        self._concurrency = concurrency
+        self._fetch = fetch
+        self._ahead: deque[tuple[Source[T], _Fetch[T]]] = deque()
+        self._failure: BaseException | None = None
+
+    def _fill(self) -> None:
+        while self._failure is None and len(self._ahead) < self._concurrency:
+            try:
+                source = next(self._sources)
+            except BaseException as error:  # the end; or bad input, which waits its turn behind what was begun
+                self._failure = error
+            else:
+                self._ahead.append((source, _Fetch(source, self._fetch)))
+
+    def turn(self, budget: Budget) -> tuple[Source[T], list[T]] | None:
+        """As `_Alone.turn`."""
+        self._fill()
+        if not self._ahead:
+            assert self._failure is not None
+            if isinstance(self._failure, StopIteration):
+                return None
+            raise self._failure
+        source, fetch = self._ahead[0]
+        try:
+            items = source.take(fetch.result(budget))
+        except APIError as error:
+            source.locate(error)
+            raise
+        self._ahead.popleft()
+        if not source.done:
+            self._ahead.appendleft((source, _Fetch(source, self._fetch)))
+        self._fill()
+        return source, items
+
+    def close(self) -> None:
+        self._failure = self._failure or StopIteration()
+        for _, fetch in self._ahead:
+            fetch.stop()
+        for _, fetch in self._ahead:
+            fetch.wait()
+        self._ahead.clear()
+
+
+class Walk(Iterator[T], Generic[T]):
+    """Iterates over the objects of every page, one page after the other, as they are needed.
+
+    A context manager: leaving it, `close()` and the end stop what is still on its way. Nothing is read before the
+    first object is asked for.
+    """
+
+    def __init__(self, reader: _Alone[T] | _Abreast[T], budget: Budget, after: str | None) -> None:
+        self._reader: _Alone[T] | _Abreast[T] | None = reader
+        self._budget = budget
+        self._begin = after
+        self._page: Iterator[T] = iter(())
+        self._last: T | None = None
+        self._tally = Tally()
+
+    @property
+    def after(self) -> str | None:
+        """The id of the last object handed over, or the `after` that the walk began with: what resumes it."""
+        return self._begin if self._last is None else id_of(self._last)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        for item in self._page:
+            self._last = item
+            return item
+        return self._turn()
+
+    def _turn(self) -> T:
+        try:
+            with self._budget:
+                while self._reader is not None:
+                    turned = self._reader.turn(self._budget)
+                    if turned is None:
+                        break
+                    self._tally.add(turned[1])
+                    for item in (page := iter(turned[1])):
+                        self._page, self._last = page, item
+                        return item
+        except BaseException:
+            self.close()
+            raise
+        self.close()
+        raise StopIteration
+
+    def close(self) -> None:
+        """Ends the walk: stops what is on its way, and waits until it has stopped."""
+        reader, self._reader = self._reader, None
+        self._page = iter(())
+        if reader is not None:
+            reader.close()
+            self._tally.warn()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_reader", None) is not None:
+            self.close()
+
+
+def walk(
+    connections: Connections,
+    settings: Settings,
+    limits: Limits,
+    sources: Source[T] | Iterable[Source[T]],
+    concurrency: int,
+) -> Walk[T]:
+    """A walk over one list, or over several at once."""
+    budget = Budget(limits.deadline_sec)
+
+    def fetch(source: Source[T], interrupt: Interrupt | None) -> Page[T]:
+        return connections.run(source.next_call(), settings, limits, budget, interrupt)
+
+    if isinstance(sources, Source):
+        return Walk(_Alone(sources, fetch), budget, sources.resume)
+    return Walk(_Abreast(iter(sources), concurrency, fetch), budget, None)

@@ -1,0 +1,211 @@
+"""The two cmdlets as functions: `Get-ThreadRun` and `Get-ThreadRunStep`, with their parameters in their order."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
+
+from facade._answers import Page
+from facade._arguments import Order, Run, Thread, run_key, thread_key
+from facade._http import HttpOptions
+from facade._settings import NOT_GIVEN, ApiKey, AuthType, Secret, option
+from facade._sync import Connections, Walk
+from facade.client import Client
+from facade.errors import MoreDataWarning
+
+if TYPE_CHECKING:
+    from openai_thread_runs_api.models import RunObject, RunStepObject
+
+
+class CmdletOptions(TypedDict, total=False):
+    """The parameters that both cmdlets have, and this package's own; as `facade.Client` takes them."""
+
+    timeout_sec: float | None
+    deadline_sec: float | None
+    max_retry_count: int
+    api_base: str | None
+    api_key: ApiKey | None
+    organization: str | None
+    auth_type: AuthType
+    additional_query: Mapping[str, Any] | None
+    additional_headers: Mapping[str, str] | None
+
+
+_shared: dict[tuple[int, ...], Connections] = {}
+
+
+def _client(given: CmdletOptions) -> Client:
+    """A client on the connections that all calls share; they hold no key."""
+    unknown = sorted(given.keys() - CmdletOptions.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"there is no parameter {', '.join(unknown)}")
+    if (api_key := given.get("api_key")) is not None:
+        given["api_key"] = api_key = cast(Any, Secret.keep(api_key))  # the caller's frame holds this dict
+    options = HttpOptions(*(option(name, NOT_GIVEN) for name in HttpOptions._fields))
+    shared = _shared.get(key := tuple(map(id, options)))
+    if shared is None:
+        _shared.clear()  # `configure` has changed what they are made of
+        shared = _shared[key] = Connections(options)
+    return Client._sharing(shared, dict(given))
+
+
+def _one_set(id_name: str, object_id: Any, all: bool, limit: int | None) -> None:  # noqa: A002  # -All
+    if object_id is not None and (all or limit is not None):
+        raise TypeError(f"{id_name} reads one object; all and limit belong to lists, so give one or the other")
+
+
+def _warn_of_more(page: Page[Any], limit: int | None, what: str) -> None:
+    if page.has_more and limit is None:
+        warnings.warn(
+            f"{what} has more than these {len(page)}; ask for all=True, or say the limit", MoreDataWarning, stacklevel=3
+        )
+
+
+@overload
+def get_thread_run(
+    thread_id: Thread, run_id: str, *, order: Order = "asc", **options: Unpack[CmdletOptions]
+) -> RunObject: ...
+@overload
+def get_thread_run(
+    thread_id: Thread | Iterable[Thread],
+    run_id: None = None,
+    *,
+    all: Literal[True],
+    limit: int | None = None,
+    order: Order = "asc",
+    **options: Unpack[CmdletOptions],
+) -> Walk[RunObject]: ...
+@overload
+def get_thread_run(
+    thread_id: Thread,
+    run_id: None = None,
+    *,
+    all: Literal[False] = False,
+    limit: int | None = None,
+    order: Order = "asc",
+    **options: Unpack[CmdletOptions],
+) -> Page[RunObject]: ...
+def get_thread_run(
+    thread_id: Any,
+    run_id: str | None = None,
+    *,
+    all: bool = False,  # noqa: A002  # -All
+    limit: int | None = None,
+    order: Order = "asc",
+    **options: Unpack[CmdletOptions],
+) -> RunObject | Walk[RunObject] | Page[RunObject]:
+    """Reads runs, as the cmdlet `Get-ThreadRun` does.
+
+    Args:
+        thread_id: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-InputObject, -Thread,
+            -thread_id); with `all` an iterable of such too
+        run_id: the run's id: then that run is read (-RunId)
+        all: whether to walk over all runs; `limit` is then ignored (-All)
+        limit: the most that one page may hold, 1 to 100; None: 20, and a warning where there are more (-Limit)
+        order: by creation, "asc" or "desc" (-Order)
+        options: timeout_sec, max_retry_count, api_base, api_key, organization (the cmdlet's); deadline_sec, auth_type,
+            additional_query, additional_headers; all as `facade.Client` takes them
+
+    Returns:
+        With `run_id` the run, with `all` a `Walk`, else a `Page`.
+
+    Raises:
+        TypeError: `run_id` together with `all` or `limit`: they are of different parameter sets.
+        ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
+    """
+    _one_set("run_id", run_id, all, limit)
+    runs = _client(options).runs
+    if run_id is not None:
+        return runs.get(thread_id, run_id)
+    if all:
+        return runs.all(thread_id, order=order)
+    page = runs.list(thread_id, limit=20 if limit is None else limit, order=order)
+    _warn_of_more(page, limit, f"thread {thread_key(thread_id)}")
+    return page
+
+
+@overload
+def get_thread_run_step(
+    run_id: Run,
+    thread_id: str | None,
+    step_id: str,
+    *,
+    order: Order = "asc",
+    include: str | Sequence[str] = (),
+    **options: Unpack[CmdletOptions],
+) -> RunStepObject: ...
+@overload
+def get_thread_run_step(
+    run_id: Run,
+    thread_id: str | None = None,
+    *,
+    step_id: str,
+    order: Order = "asc",
+    include: str | Sequence[str] = (),
+    **options: Unpack[CmdletOptions],
+) -> RunStepObject: ...
+@overload
+def get_thread_run_step(
+    run_id: Run | Iterable[Run],
+    thread_id: str | None = None,
+    step_id: None = None,
+    *,
+    all: Literal[True],
+    limit: int | None = None,
+    order: Order = "asc",
+    include: str | Sequence[str] = (),
+    **options: Unpack[CmdletOptions],
+) -> Walk[RunStepObject]: ...
+@overload
+def get_thread_run_step(
+    run_id: Run,
+    thread_id: str | None = None,
+    step_id: None = None,
+    *,
+    all: Literal[False] = False,
+    limit: int | None = None,
+    order: Order = "asc",
+    include: str | Sequence[str] = (),
+    **options: Unpack[CmdletOptions],
+) -> Page[RunStepObject]: ...
+def get_thread_run_step(
+    run_id: Any,
+    thread_id: str | None = None,
+    step_id: str | None = None,
+    *,
+    all: bool = False,  # noqa: A002  # -All
+    limit: int | None = None,
+    order: Order = "asc",
+    include: str | Sequence[str] = (),
+    **options: Unpack[CmdletOptions],
+) -> RunStepObject | Walk[RunStepObject] | Page[RunStepObject]:
+    """Reads run steps, as the cmdlet `Get-ThreadRunStep` does.
+
+    Args:
+        run_id: a run, an object or mapping with a `run_id` and `thread_id`, or a run's id (-RunId); with `all` an
+            iterable of such too
+        thread_id: the thread of a run that is given as an id (-ThreadId)
+        step_id: the step's id: then that step is read (-StepId)
+        all: whether to walk over all steps; `limit` is then ignored (-All)
+        limit: the most that one page may hold, 1 to 100; None: 20, and a warning where there are more (-Limit)
+        order: by creation, "asc" or "desc" (-Order)
+        include: what else to send: one value or several, such as `facade.FILE_SEARCH_RESULT_CONTENT` (-Include)
+        options: as of `get_thread_run`
+
+    Returns:
+        With `step_id` the step, with `all` a `Walk`, else a `Page`.
+
+    Raises:
+        TypeError: `step_id` together with `all` or `limit`: they are of different parameter sets.
+        ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
+    """
+    _one_set("step_id", step_id, all, limit)
+    steps = _client(options).steps
+    if step_id is not None:
+        return steps.get(run_id, step_id, thread_id=thread_id, include=include)
+    if all:
+        return steps.all(run_id, thread_id=thread_id, order=order, include=include)
+    page = steps.list(run_id, thread_id=thread_id, limit=20 if limit is None else limit, order=order, include=include)
+    _warn_of_more(page, limit, f"run {run_key(run_id, thread_id).run_id}")
+    return page

@@ -1,0 +1,34 @@
+"""What the commands print: JSON Lines, or a table for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+
+class Model(Protocol):
+    """A run or a step."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def writer(output: Literal["auto", "table", "jsonl"], kind: Literal["runs", "steps"]) -> Callable[[Model], None]:
+    """What prints one object at once: a row of a table, or a line of JSON."""
+    if output == "jsonl" or (output == "auto" and not sys.stdout.isatty()):
+        return _write_json_line
+    # rich takes a while to load, and a pipe needs none of it.
+    from facade.commands import _table
+
+    return _table.Table(kind).write
+
+
+def _write_json_line(item: Model) -> None:
+    # ASCII keeps lone surrogates; flushing keeps a pipeline moving.
+    print(json.dumps(item.to_dict(), ensure_ascii=True), flush=True)
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, and without what could steer a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))

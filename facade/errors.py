@@ -1,0 +1,169 @@
+"""The errors of this package.
+
+    ValueError
+      └─ ConfigurationError            at construction: key, organization, base address, auth type
+    APIError                           a call that was sent gave no answer to use
+      ├─ APIStatusError                an answer that is not 2xx, redirects included
+      │    ├─ BadRequestError             400
+      │    ├─ AuthenticationError         401
+      │    ├─ PermissionDeniedError       403
+      │    ├─ NotFoundError               404
+      │    ├─ ConflictError               409
+      │    ├─ UnprocessableEntityError    422
+      │    ├─ RateLimitError              429
+      │    └─ InternalServerError         500-599
+      ├─ APIConnectionError            no whole answer came: refused, reset, cut short, TLS
+      │    └─ APITimeoutError             timeout_sec or deadline_sec passed (a TimeoutError too)
+      ├─ APIResponseError              a 2xx answer that is not what the operation answers
+      └─ PaginationError               a walk that cannot end or would lose data
+
+Other bad arguments raise ValueError or TypeError before any request. No message holds a key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ConfigurationError(ValueError):
+    """A client cannot be made of what it was given: the text names what is wrong and how to set it, not the value."""
+
+
+class MoreDataWarning(UserWarning):
+    """One page was asked for without a `limit`, and there is more: ask for `all`, or say the limit."""
+
+
+class APIError(Exception):
+    """A call that was sent and gave no answer to use; the base of all that a call raises after its first request.
+
+    Attributes:
+        message: what happened, to what, and what to do next, without the parts that `str()` adds
+        attempts: the requests that were sent for the call or page that failed
+        after: in a walk: the id to give as `after` to go on where it stopped; None where nothing was handed over yet
+            and no `after` was given, and outside a walk
+        thread_id: in a walk over many threads or runs: the thread that failed
+        run_id: in a walk over many runs: the run that failed
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.attempts = 0
+        self.after: str | None = None
+        self.thread_id: str | None = None
+        self.run_id: str | None = None
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.attempts > 1:
+            parts.append(f"({self.attempts} attempts)")
+        place = ", ".join(
+            f"{name}={value!r}"
+            for name, value in (("thread_id", self.thread_id), ("run_id", self.run_id), ("after", self.after))
+            if value is not None
+        )
+        if place:
+            parts.append(f"[resume with {place}]")
+        return " ".join(parts)
+
+
+class APIStatusError(APIError):
+    """An answer that is not 2xx.
+
+    Attributes:
+        status_code: the HTTP status
+        code, type, param: what the error envelope says, None where it says nothing
+        message: the envelope's message, else one made of the status
+        request_id: the header `x-request-id`; give it to whoever runs the server
+        retry_after: the seconds that the server asks to wait; None where it does not say, or says nonsense
+        body: the answer: as parsed where it was JSON, else its text, else None
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int = 0,
+        code: str | None = None,
+        type: str | None = None,  # noqa: A002  # the envelope's own word
+        param: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        body: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.code = code
+        self.type = type
+        self.param = param
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.body = body
+
+    def __str__(self) -> str:
+        request = f" (request id {self.request_id})" if self.request_id else ""
+        return f"{self.status_code}: {super().__str__()}{request}"
+
+
+class BadRequestError(APIStatusError):
+    """400: the server refuses the request as it is."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the key is missing, wrong or expired."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key may not read this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: there is no such thread, run or step, or no such endpoint."""
+
+
+class ConflictError(APIStatusError):
+    """409: the object is in a state that does not allow this now."""
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: the server understands the request and refuses its values."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests, or the quota is used up (`code` is then `insufficient_quota`)."""
+
+
+class InternalServerError(APIStatusError):
+    """500 to 599: the server failed."""
+
+
+class APIConnectionError(APIError):
+    """No whole answer came: the connection was refused, reset or cut short, or TLS failed."""
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """`timeout_sec` passed in an attempt, or `deadline_sec` in the whole call."""
+
+
+class APIResponseError(APIError):
+    """A 2xx answer that is not what the operation answers: not JSON, no object with an id, too large, too deep."""
+
+
+class PaginationError(APIError):
+    """A walk that cannot end or would lose data: a cursor that came before, or more promised and nothing to follow."""
+
+
+STATUS_ERRORS: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def status_error(status_code: int) -> type[APIStatusError]:
+    """The class of error for a status that is not 2xx."""
+    return STATUS_ERRORS.get(status_code) or (InternalServerError if 500 <= status_code <= 599 else APIStatusError)

@@ -1,0 +1,46 @@
+"""`python -m facade.server DATABASE`: serve a database until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from threading import Event
+
+from facade.server import Store, serve, write_sample
+
+_KEY_VARIABLE = "THREAD_RUNS_SERVER_KEY"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve as `arguments` (None: the command line) say, and print the base URL and the ids of the first threads."""
+    parser = argparse.ArgumentParser(
+        prog="python -m facade.server",
+        description="Serve the runs and run steps in a database, for reading.",
+        epilog=f"With the environment variable {_KEY_VARIABLE} set, requests must carry its value as their API key.",
+    )
+    parser.add_argument("database", help="the SQLite file, as facade.server.Store writes it")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--sample", action="store_true", help="write the sample thread into the database first")
+    options = parser.parse_args(arguments)
+    api_key = os.environ.get(_KEY_VARIABLE) or None
+    if api_key is None and options.host not in ("127.0.0.1", "::1", "localhost"):
+        parser.error(f"others could read everything at {options.host}: set {_KEY_VARIABLE} to a key first")
+    try:
+        if options.sample:
+            write_sample(options.database)
+        with Store(options.database, read_only=True) as store:
+            thread_ids = store.thread_ids()
+        with serve(options.database, host=options.host, port=options.port, api_key=api_key) as base_url:
+            print(f"Serving {options.database} at {base_url} (Ctrl-C stops it)", flush=True)
+            print(f"Threads: {len(thread_ids)}", *thread_ids[:5], flush=True)
+            Event().wait()
+    except KeyboardInterrupt:
+        pass
+    except (OSError, ValueError, OverflowError) as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""What every generated model is: a view on one JSON object, which it keeps exactly as it was sent.
+
+A model holds the object (`_json`) and reads a field when the field is first asked for: a plain value comes as it was
+sent, an object or a list of objects is built into models once and kept. So reading a page costs what is read of it,
+and nothing that a server sends, known or not, well-formed or not, is lost or refused:
+
+- a key that is not there reads as None, required or optional;
+- a value of another type than the spec says is given as it was sent;
+- an object of a kind that the spec does not know is an `UnknownObject`;
+- `to_dict()` gives the JSON object back, unknown keys included.
+
+Models are read-only; `attrs.evolve` makes a changed copy of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any, Self
+
+import attrs
+
+from .types import UNSET
+
+Reader = Callable[[Any], Any]
+"""Makes what a field gives of the JSON value that was sent."""
+
+_new = object.__new__
+
+
+def _copy(value: Any) -> Any:
+    """The same JSON value, sharing no object and no list with the first."""
+    kind = value.__class__
+    if kind is dict:
+        return {k: _copy(v) if v.__class__ is dict or v.__class__ is list else v for k, v in value.items()}
+    if kind is list:
+        return [_copy(v) if v.__class__ is dict or v.__class__ is list else v for v in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """The JSON value of what a caller built a model from: models, mappings and sequences inside it included."""
+    if isinstance(value, Model):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+class Model:
+    """The base of all generated models; see the module's text."""
+
+    __slots__ = ("_json",)
+    _json: dict[str, Any]
+    _keys: frozenset[str] = frozenset()
+    _kinds: tuple[str, ...] = ()
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        """Puts a reading attribute in the place of each field that attrs has collected."""
+        fields = attrs.fields(cls)
+        for field in fields:
+            key, read = field.metadata["key"], field.metadata["read"]
+            setattr(cls, field.name, _Part(field.name, key, read) if read else _Value(key))
+        cls._keys = frozenset(field.metadata["key"] for field in fields)
+
+    def __attrs_post_init__(self) -> None:
+        """Turns what the caller gave for the fields into the JSON object that the model holds."""
+        given = self.__dict__
+        fields = attrs.fields(type(self))
+        _set_json(self, {f.metadata["key"]: _plain(v) for f in fields if (v := given[f.name]) is not UNSET})
+        given.clear()
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """Reads a JSON object, which is copied.
+
+        Args:
+            src_dict: the object's keys and values, as `json.loads` gives them. Any keys do.
+
+        Returns:
+            The model. Nothing is checked: see the module's text for what odd values read as.
+        """
+        return cls._of(_copy(dict(src_dict)))
+
+    @classmethod
+    def _of(cls, json: dict[str, Any]) -> Self:
+        """As `from_dict`, for a caller that gives the object away: it is kept, not copied."""
+        self = _new(cls)
+        _set_json(self, json)
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object as it was sent, unknown keys included: a new dict, which shares nothing with the model."""
+        copied: dict[str, Any] = _copy(self._json)
+        return copied
+
+    @property
+    def additional_properties(self) -> dict[str, Any]:
+        """The keys that the spec does not name, with a copy of their values."""
+        return {key: _copy(value) for key, value in self._json.items() if key not in self._keys}
+
+    @property
+    def additional_keys(self) -> list[str]:
+        """The names of the keys that the spec does not name."""
+        return [key for key in self._json if key not in self._keys]
+
+    def __getitem__(self, key: str) -> Any:
+        return _copy(self._json[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._json
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._json)
+
+    def __eq__(self, other: object) -> bool:
+        return self._json == other._json if isinstance(other, Model) and type(other) is type(self) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as of any attrs class that compares by value
+
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Self], tuple[dict[str, Any]]]:
+        return type(self)._of, (self._json,)
+
+
+_set_json = Model.__dict__["_json"].__set__
+
+
+class _Value:
+    """A field that gives a value as it was sent."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __get__(self, model: Model | None, owner: type[Model]) -> Any:
+        if model is None:
+            return self
+        value = model._json.get(self._key)
+        return _copy(value) if value.__class__ is dict or value.__class__ is list else value
+
+
+class _Part:
+    """A field that holds an object or a list: read once, then kept in the model's `__dict__`, which hides this."""
+
+    __slots__ = ("_key", "_name", "_read")
+
+    def __init__(self, name: str, key: str, read: Reader) -> None:
+        self._name = name
+        self._key = key
+        self._read = read
+
+    def __get__(self, model: Model | None, owner: type[Model]) -> Any:
+        if model is None:
+            return self
+        value = model._json.get(self._key)
+        if value is not None:
+            value = self._read(value)
+        model.__dict__[self._name] = value
+        return value
+
+
+class UnknownObject(Model):
+    """An object of a kind that the spec does not name: a tool call or step details of a later or other server.
+
+    Its keys are read as items (`call["id"]`) or, where they were sent, as attributes (`call.id`).
+
+    Attributes:
+        type_ (str | None): the kind that the server gave; None where it gave none
+    """
+
+    type_: str | None = _Value("type")  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        key = name.removesuffix("_")
+        if name.startswith("_") or key not in self._json:
+            raise AttributeError(f"this object of type {self.type_!r} has no {key!r}; it has {sorted(self._json)}")
+        return self[key]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise attrs.exceptions.FrozenInstanceError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._json!r})"
+
+
+class one_of:  # noqa: N801  # reads as a word in the generated fields
+    """Reads an object as the one of the named models that is of its kind (its `type`).
+
+    With a single model every object is of that model. With several, an object whose `type` none of them has is read
+    as the one model that has no `type` of its own, else as an `UnknownObject`.
+    """
+
+    __slots__ = ("_by_kind", "_default", "_names", "_package")
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+        self._by_kind: dict[str, type[Model]] | None = None
+        self._default: type[Model] = UnknownObject
+
+    def _load(self) -> dict[str, type[Model]]:
+        """Imports the models when an object is first read, so that importing one model imports no other."""
+        models = import_module(f"{__package__}.models")
+        classes: list[type[Model]] = [getattr(models, name) for name in self._names]
+        general = classes if len(classes) == 1 else [cls for cls in classes if not cls._kinds]
+        if len(general) == 1:
+            self._default = general[0]
+        by_kind = {} if len(classes) == 1 else {kind: cls for cls in classes for kind in cls._kinds}
+        self._by_kind = by_kind
+        return by_kind
+
+    def __call__(self, value: Any) -> Any:
+        if value.__class__ is not dict:
+            return _copy(value)
+        by_kind = self._by_kind
+        if by_kind is None:
+            by_kind = self._load()
+        cls = self._default
+        if by_kind:
+            kind = value.get("type")
+            if kind.__class__ is str:
+                cls = by_kind.get(kind, cls)
+        self = _new(cls)
+        _set_json(self, value)
+        return self
+
+
+class list_of:  # noqa: N801  # reads as a word in the generated fields
+    """Reads each object of a list; what is no list is given as it was sent."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Reader) -> None:
+        self._read = read
+
+    def __call__(self, value: Any) -> Any:
+        if value.__class__ is not list:
+            return _copy(value)
+        read = self._read
+        return [read(item) for item in value]
+
+
+class either:  # noqa: N801  # reads as a word in the generated fields
+    """Reads a list as a list and an object as an object, where a field may hold both."""
+
+    __slots__ = ("_list", "_object")
+
+    def __init__(self, list_: Reader, object_: Reader) -> None:
+        self._list = list_
+        self._object = object_
+
+    def __call__(self, value: Any) -> Any:
+        return self._list(value) if value.__class__ is list else self._object(value)
+
+
+def sent_as(key: str, read: Reader | None = None) -> dict[str, Any]:
+    """The metadata of a field: the key it is sent under, and how its value is read where that is not as it was sent."""
+    return {"key": key, "read": read}

@@ -1,0 +1,244 @@
+"""Turn the parts of an OpenAPI 3.0 or 3.1 document into the one form that the generator takes whole.
+
+Every function gives a new object, without prose (titles, descriptions, examples) and vendor extensions, and says null in
+one way: `type: [string, 'null']` where a type is all there is to say, else `anyOf: [..., {type: 'null'}]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from _reading import SpecError
+from jsonschema import Draft202012Validator
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+# Every operation carries this one tag, the one that upstream gives them: the generator makes a folder of it.
+TAG = "Assistants"
+
+_PROSE = {"title", "description", "summary", "example", "examples", "externalDocs", "xml", "$comment"}
+_NULL = {"type": "null"}
+_COMBINATORS = ("allOf", "anyOf", "oneOf")
+_SCHEMA_KEYS = ("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else")
+_SCHEMA_LIST_KEYS = (*_COMBINATORS, "prefixItems")
+_SCHEMA_MAP_KEYS = ("properties", "patternProperties", "dependentSchemas")
+# A schema with one of these says more than its type, so null cannot simply join the type.
+_BEYOND_TYPE = {"$ref", "enum", "not", *_COMBINATORS}
+
+
+def operation(node: Any, shared_parameters: list[Any], path: str) -> dict[str, Any]:
+    """Normalise an operation, giving it the parameters that it shares with its path's other operations.
+
+    Args:
+        node: The operation as upstream has it.
+        shared_parameters: The path item's own parameters.
+        path: The operation's path; a path parameter that it does not name is left out.
+    """
+    node = _mapping(node, f"an operation of {path}")
+    own = [parameter(item) for item in _sequence(node.get("parameters", []), f"parameters of {path}")]
+    own_places = {(item.get("name"), item.get("in")) for item in own}
+    shared = [parameter(item) for item in shared_parameters]
+    parameters = [item for item in shared if (item.get("name"), item.get("in")) not in own_places] + own
+    result: dict[str, Any] = {"operationId": node["operationId"]} if "operationId" in node else {}
+    result["tags"] = [TAG]
+    if node.get("deprecated") is True:
+        result["deprecated"] = True
+    parameters = [item for item in parameters if item.get("in") != "path" or f"{{{item.get('name')}}}" in path]
+    if parameters:
+        result["parameters"] = parameters
+    if "requestBody" in node:
+        result["requestBody"] = request_body(node["requestBody"])
+    responses = _mapping(node.get("responses"), f"the responses of {path}")
+    result["responses"] = {
+        status: response(item, _phrase(status)) for status, item in responses.items() if not status.startswith("x-")
+    }
+    return result
+
+
+def parameter(node: Any) -> dict[str, Any]:
+    """Normalise a parameter or a reference to one."""
+    return _part(node, "a parameter")
+
+
+def request_body(node: Any) -> dict[str, Any]:
+    """Normalise a request body or a reference to one."""
+    return _part(node, "a request body")
+
+
+def response(node: Any, description: str = "Answer") -> dict[str, Any]:
+    """Normalise a response or a reference to one; it gets `description`, since OpenAPI wants one."""
+    part = _part(node, "a response")
+    part.pop("links", None)
+    return part if "$ref" in part else {"description": description, **part}
+
+
+def header(node: Any) -> dict[str, Any]:
+    """Normalise a header of a response or a reference to one."""
+    return _part(node, "a header")
+
+
+def schema(node: Any) -> dict[str, Any]:
+    """Normalise a schema: no prose, null in one way, combinations only where they combine something.
+
+    Raises:
+        SpecError: It is no schema.
+    """
+    if isinstance(node, bool):
+        return {} if node else {"not": {}}
+    node = _mapping(node, "a schema")
+    nullable = node.get("nullable") is True
+    result: dict[str, Any] = {}
+    for key, value in _without_prose(node).items():
+        if key == "nullable":
+            continue
+        if key in _SCHEMA_KEYS:
+            boolean = key == "additionalProperties" and isinstance(value, bool)
+            result[key] = value if boolean else schema(value)
+        elif key in _SCHEMA_LIST_KEYS:
+            members = [(schema(member), member) for member in _sequence(value, f"a schema's {key}")]
+            if key == "allOf":
+                # What is left of a member that says nothing, or only `nullable: true`, which means the whole.
+                nullable = nullable or any(not made and raw.get("nullable") is True for made, raw in members)
+                members = [(made, raw) for made, raw in members if made]
+            if members:
+                result[key] = [made for made, _ in members]
+        elif key in _SCHEMA_MAP_KEYS:
+            result[key] = {name: schema(item) for name, item in _mapping(value, f"a schema's {key}").items()}
+        elif key == "required":
+            result[key] = list(dict.fromkeys(_sequence(value, "a schema's required")))
+        else:
+            result[key] = value
+    if _is_bare_choice(result):
+        result.pop("anyOf", None), result.pop("oneOf", None)
+    result = _with_numeric_bounds(result)
+    if "const" in result and isinstance(result["const"], str | int):
+        result["enum"] = [result.pop("const")]
+    if None in result.get("enum", ()):
+        nullable = True
+        result["enum"] = [value for value in result["enum"] if value is not None]
+        if not result["enum"]:
+            return dict(_NULL)
+    result = _with_plain_reference(result)
+    result = _with_null(result) if nullable else _with_joined_null(result)
+    return _without_wrong_default(result)
+
+
+def _with_plain_reference(node: dict[str, Any]) -> dict[str, Any]:
+    """Say `{"$ref": …}` where that is all; what stands beside a reference is kept by an `allOf` of one."""
+    if "$ref" in node and len(node) > 1:
+        rest = {key: value for key, value in node.items() if key != "$ref"}
+        return {"allOf": [{"$ref": node["$ref"]}, *rest.pop("allOf", [])], **rest}
+    for key in _COMBINATORS:
+        if len(node) == 1 and len(node.get(key, ())) == 1:
+            return dict(node[key][0])
+    return node
+
+
+def _with_null(node: dict[str, Any]) -> dict[str, Any]:
+    """Let null be a value too."""
+    types = node.get("type", [])
+    if node == _NULL or "null" in types or not node.keys() - {"default"}:
+        return node
+    for key in ("anyOf", "oneOf"):
+        if key in node and "type" not in node and not _BEYOND_TYPE & (node.keys() - {key}):
+            members = node[key]
+            return _with_joined_null({**node, key: members if _NULL in members else [*members, dict(_NULL)]})
+    if "type" in node and not _BEYOND_TYPE & node.keys():
+        return {**node, "type": [*([types] if isinstance(types, str) else types), "null"]}
+    outer = {"default": node["default"]} if "default" in node else {}
+    inner = {key: value for key, value in node.items() if key != "default"}
+    return {"anyOf": [_with_plain_reference(inner), dict(_NULL)], **outer}
+
+
+def _with_joined_null(node: dict[str, Any]) -> dict[str, Any]:
+    """Say `type: [T, 'null']` for a choice of one plain type and null."""
+    for key in ("anyOf", "oneOf"):
+        members = node.get(key, [])
+        others = [member for member in members if member != _NULL]
+        if len(others) == 1 and len(members) == 2 and node.keys() <= {key, "default"}:
+            joined = {**others[0], **{name: value for name, value in node.items() if name != key}}
+            if "type" in joined and not _BEYOND_TYPE & joined.keys():
+                return _with_null(joined)
+            if isinstance(joined.get("enum"), list):
+                # The default belongs to the whole: the generator looks for it there.
+                inner = {name: value for name, value in joined.items() if name != "default"}
+                outer = {"default": joined["default"]} if "default" in joined else {}
+                return {"anyOf": [inner, dict(_NULL)], **outer}
+    return node
+
+
+def _is_bare_choice(node: dict[str, Any]) -> bool:
+    """Whether a choice only says which of the schema's own properties go together: the generator would lose them all."""
+    members = node.get("anyOf", []) + node.get("oneOf", [])
+    return "properties" in node and bool(members) and all(member.keys() <= {"required", "not"} for member in members)
+
+
+def _with_numeric_bounds(node: dict[str, Any]) -> dict[str, Any]:
+    """Say an exclusive bound as 3.1 does: by its number, where 3.0 has a boolean beside the bound."""
+    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if isinstance(node.get(exclusive), bool):
+            if node.pop(exclusive) and bound in node:
+                node[exclusive] = node.pop(bound)
+    return node
+
+
+def _without_wrong_default(node: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a default that the schema itself forbids, such as an empty list of at least one item."""
+    if "default" in node and not references(node) and not Draft202012Validator(node).is_valid(node["default"]):
+        return {key: value for key, value in node.items() if key != "default"}
+    return node
+
+
+def references(node: Any) -> set[str]:
+    """Give every reference in a part of a document."""
+    if isinstance(node, list):
+        return set().union(*map(references, node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+    return own.union(*map(references, node.values()))
+
+
+def _part(node: Any, what: str) -> dict[str, Any]:
+    """Normalise what is no schema: `schema`, `content` and `headers` within it in their turn."""
+    node = _mapping(node, what)
+    if isinstance(node.get("$ref"), str):
+        return {"$ref": node["$ref"]}
+    result: dict[str, Any] = {}
+    for key, value in _without_prose(node).items():
+        nested: dict[str, Callable[[Any], dict[str, Any]]] = {"content": _media_type, "headers": header}
+        if key == "schema":
+            result[key] = schema(value)
+        elif key in nested:
+            result[key] = {name: nested[key](item) for name, item in _mapping(value, f"{what}'s {key}").items()}
+        else:
+            result[key] = value
+    return result
+
+
+def _media_type(node: Any) -> dict[str, Any]:
+    return _part(node, "a media type")
+
+
+def _without_prose(node: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key not in _PROSE and not key.startswith("x-")}
+
+
+def _phrase(status: str) -> str:
+    try:
+        return HTTPStatus(int(status)).phrase
+    except ValueError:
+        return "Any other answer" if status == "default" else f"Answer with status {status}"
+
+
+def _mapping(node: Any, what: str) -> dict[str, Any]:
+    if not isinstance(node, dict):
+        raise SpecError(f"{what} is not a mapping")
+    return node
+
+
+def _sequence(node: Any, what: str) -> list[Any]:
+    if not isinstance(node, list):
+        raise SpecError(f"{what} is not a list")
+    return node

@@ -1,0 +1,76 @@
+"""Apply an OpenAPI Overlay (specification 1.0 and 1.1) to a document.
+
+The overlay tool on the package index, oas-patch, passes over a target that finds nothing without a word, and reads
+targets in a dialect of its own rather than RFC 9535's JSONPath, which the specification names. Both matter here.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonpath_rfc9535 as jsonpath
+from _reading import SpecError
+
+
+def apply_overlay(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Apply an overlay's actions in their order.
+
+    Args:
+        document: What to apply them to; it is left as it is.
+        overlay: The overlay. Only `update` is known: what this project's overlay does is to add.
+
+    Returns:
+        The new document, and the targets that found no place in it.
+
+    Raises:
+        SpecError: The overlay is none, or an action of it is wrong, naming the action's target.
+    """
+    actions = overlay.get("actions")
+    if not str(overlay.get("overlay", "")).startswith("1.") or not isinstance(actions, list) or not actions:
+        raise SpecError("the overlay is no Overlay 1.x document with actions")
+    document = copy.deepcopy(document)
+    placeless = []
+    for action in actions:
+        target = action.get("target") if isinstance(action, dict) else None
+        if not isinstance(target, str):
+            raise SpecError(f"an overlay action without a target: {action!r}")
+        if "update" not in action or action.keys() - {"target", "description", "update"}:
+            raise SpecError(f"the overlay entry {target}: it needs a target, an update and nothing else")
+        places = find(target, document)
+        for node in places:
+            _update(document, node, action["update"], target)
+        if not places:
+            placeless.append(target)
+    return document, placeless
+
+
+def find(target: str, document: dict[str, Any]) -> jsonpath.JSONPathNodeList:
+    """Find the places in a document that an overlay entry's target means.
+
+    Raises:
+        SpecError: The target is no JSONPath.
+    """
+    try:
+        return jsonpath.find(target, document)
+    except jsonpath.JSONPathError as error:
+        raise SpecError(f"the overlay entry {target}: {error}") from None
+
+
+def _update(document: dict[str, Any], node: jsonpath.JSONPathNode, update: Any, target: str) -> None:
+    if isinstance(node.value, dict) and isinstance(update, dict):
+        _merge(node.value, update)
+    elif isinstance(node.value, list):
+        node.value.append(copy.deepcopy(update))
+    else:
+        raise SpecError(f"the overlay entry {target}: its update and its place are of different kinds")
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict):
+            _merge(old[key], value)
+        elif isinstance(value, list) and isinstance(old.get(key), list):
+            old[key] += copy.deepcopy(value)
+        else:
+            old[key] = copy.deepcopy(value)

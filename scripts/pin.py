@@ -1,0 +1,283 @@
+"""Pin the subset of an OpenAPI description that this project is generated from.
+
+    python scripts/pin.py SPEC [--output DIR]
+
+Reads a whole description (OpenAPI 3.0 or 3.1, YAML or JSON), keeps the operations on runs and run steps with exactly
+the components that they refer to, puts them into plain OpenAPI 3.1, applies the project's overlay, validates the
+result, and writes DIR/openapi.yaml with DIR/source.yaml, the record of where it came from. The same input gives the
+same bytes. Where anything is wrong it says so in one line, writes nothing and ends with 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import _normalising as normalising
+import yaml
+from _overlay import apply_overlay, find
+from _reading import SpecError, load, parse
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+__all__ = ["SpecError", "load", "main", "pin"]
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "openapi"
+TITLE = "Thread runs and run steps"
+_NOTICE = "# Made by `make pin` (scripts/pin.py) from an upstream description and openapi/overlay.yaml: do not edit.\n"
+
+# Some descriptions have a prefix (/openai/threads/…). It belongs to the base URL that a client is given, so it is left
+# out: the pinned paths, the generated modules and the overlay's targets are then the same whoever is described.
+_RUN_PATH = re.compile(r"(?:/.*?)??(?P<path>/threads/(?:\{[^/]+\}/)?runs(?:/.*)?)")
+_REFERENCE = re.compile(r"#/components/(?P<section>[^/]+)/(?P<name>[^/]+)")
+_NORMALISERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "schemas": normalising.schema,
+    "parameters": normalising.parameter,
+    "requestBodies": normalising.request_body,
+    "responses": normalising.response,
+    "headers": normalising.header,
+}
+
+
+def pin(document: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Make the pinned description out of a whole one.
+
+    Args:
+        document: A whole OpenAPI 3.0 or 3.1 description, as `load` gives it; it is left as it is.
+        overlay: The overlay to apply. Entries of it that find no place in this description are passed over.
+
+    Returns:
+        A valid OpenAPI 3.1 description of the operations on runs and run steps, and of nothing else.
+
+    Raises:
+        SpecError: It is no such description, has no such operation, or refers to what is not in it.
+    """
+    return _pin(document, overlay)[0]
+
+
+def _pin(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Give the pinned description, and the targets of overlay entries that found no place in it."""
+    if not re.match(r"3\.[01]\.", str(document.get("openapi"))):
+        raise SpecError("it is no OpenAPI 3.0 or 3.1 document (its `openapi` field says which it is)")
+    info = document.get("info")
+    version = info.get("version") if isinstance(info, dict) else None
+    if version is None:
+        raise SpecError("it does not say its version (`info.version`)")
+    paths = _run_paths(document)
+    pinned = {
+        "openapi": "3.1.0",
+        "info": {"title": TITLE, "version": str(version)},
+        "tags": [{"name": normalising.TAG}],
+        "paths": paths,
+        "components": _components(document, paths),
+    }
+    pinned, placeless = apply_overlay(pinned, overlay)
+    _validate(pinned)
+    return pinned, placeless
+
+
+def _run_paths(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the normalised path items of the operations on runs, by their paths without a prefix."""
+    kept: dict[str, Any] = {}
+    for upstream_path, item in sorted(_mapping(document.get("paths"), "`paths`").items()):
+        match = _RUN_PATH.fullmatch(upstream_path)
+        if not match:
+            continue
+        path = match["path"]
+        if path in kept:
+            raise SpecError(f"two of its paths end in {path}: which of them is meant is not clear")
+        item = _mapping(item, f"the path {upstream_path}")
+        if "$ref" in item:
+            raise SpecError(f"the path {upstream_path} is a reference: write its operations there")
+        shared = item.get("parameters", [])
+        operations = {
+            method: normalising.operation(item[method], shared, path)
+            for method in normalising.METHODS
+            if method in item
+        }
+        if operations:
+            kept[path] = operations
+    if not kept:
+        raise SpecError("it has no operation on runs (a path /threads/…/runs…)")
+    return kept
+
+
+def _components(document: dict[str, Any], paths: dict[str, Any]) -> dict[str, Any]:
+    """Give the normalised components that the paths refer to, by way of each other too, and no other."""
+    upstream = document.get("components", {})
+    kept: dict[str, dict[str, Any]] = {}
+    to_follow = normalising.references(paths)
+    while to_follow:
+        reference = to_follow.pop()
+        match = _REFERENCE.fullmatch(reference)
+        if not match:
+            reason = "only components are referred to here" if reference.startswith("#") else "nothing is fetched"
+            raise SpecError(f"the reference {reference!r} leads out of the components of this document: {reason}")
+        section, name = match["section"], match["name"]
+        if name in kept.get(section, {}):
+            continue
+        if section not in _NORMALISERS:
+            raise SpecError(f"the reference {reference!r} is to a kind of component that is not read")
+        try:
+            component = upstream[section][name]
+        except (KeyError, TypeError):
+            raise SpecError(f"the reference {reference!r} leads nowhere") from None
+        try:
+            normalised = _NORMALISERS[section](component)
+        except SpecError as error:
+            raise SpecError(f"{reference}: {error}") from None
+        kept.setdefault(section, {})[name] = normalised
+        to_follow |= normalising.references(normalised)
+    _refuse_circles(kept)
+    return {section: dict(sorted(kept[section].items())) for section in sorted(kept)}
+
+
+def _refuse_circles(components: dict[str, dict[str, Any]]) -> None:
+    """Refuse a component that is only itself again. One that holds itself, in a property or a list, is a fine tree."""
+
+    def is_made_of(node: dict[str, Any]) -> set[str]:
+        members = [member for key in ("allOf", "anyOf", "oneOf") for member in node.get(key, [])]
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*map(is_made_of, members))
+
+    made_of = {
+        f"#/components/{section}/{name}": is_made_of(node)
+        for section, nodes in components.items()
+        for name, node in nodes.items()
+    }
+    for reference, parts in made_of.items():
+        seen: set[str] = set()
+        to_follow = set(parts)
+        while to_follow - seen:
+            part = min(to_follow - seen)
+            seen.add(part)
+            to_follow |= made_of.get(part, set())
+        if reference in seen:
+            raise SpecError(f"the reference {reference!r} leads to itself only")
+
+
+def _validate(pinned: dict[str, Any]) -> None:
+    for error in OpenAPIV31SpecValidator(pinned).iter_errors():
+        place = ".".join(map(str, error.absolute_path))
+        raise SpecError(f"what is kept of it is no valid OpenAPI 3.1, at {place or 'the top'}: {error.message}")
+
+
+def _size(document: dict[str, Any]) -> dict[str, int]:
+    paths, components = document["paths"], document.get("components", {})
+    return {
+        "paths": len(paths),
+        "operations": sum(len(item.keys() & set(normalising.METHODS)) for item in paths.values()),
+        "components": sum(map(len, components.values())),
+    }
+
+
+def _judge_placeless(placeless: list[str], size: dict[str, int], committed: Path) -> list[str]:
+    """Tell overlay entries that a description is too old for from entries that are wrong.
+
+    Upstream's `info.version` stays the same for years, so age is read from size: its description only grows. An entry
+    without a place is accepted in a description that is smaller than the committed one, if the committed one has the
+    place. It is also accepted if it was accepted for the committed one, which is an old one then. So a typo, which
+    never had a place, is an error whatever is pinned, and so is an entry that the newest description has lost.
+
+    Args:
+        placeless: The targets that found no place.
+        size: The size of the whole description.
+        committed: The folder of the committed pin and its record, which may not be there yet.
+
+    Returns:
+        The targets that are wrong.
+    """
+    try:
+        pinned, source = load(committed / "openapi.yaml"), load(committed / "source.yaml")
+    except FileNotFoundError:
+        return placeless
+    excused = source["overlay"]["without_place"]
+    is_smaller = size["components"] < source["whole"]["components"]
+    return [target for target in placeless if target not in excused and not (is_smaller and find(target, pinned))]
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    """Write files whole or not at all: all are written beside their places before the first takes its place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=".pin-")))
+        for name, text in files.items():
+            (scratch / name).write_text(text, encoding="utf-8")
+        for name in files:
+            os.replace(scratch / name, folder / name)
+
+
+class _Dumper(yaml.CSafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_list(self, data: list[Any]) -> yaml.SequenceNode:
+        """Write `[string, 'null']` on one line."""
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style="null" in data)
+
+
+_Dumper.add_representer(list, _Dumper.represent_list)
+
+
+def _dump(document: dict[str, Any]) -> str:
+    return _NOTICE + yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Give 0, or 2 where nothing was pinned."""
+    parser = argparse.ArgumentParser(description="Pin the subset of an OpenAPI description that is generated from.")
+    parser.add_argument("spec", type=Path, help="a whole OpenAPI 3.0 or 3.1 description, YAML or JSON")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="where to write (default: the project's openapi/)")
+    arguments = parser.parse_args(argv)
+    try:
+        content = arguments.spec.read_bytes()
+        document = parse(content)
+        pinned, placeless = _pin(document, load(FOLDER / "overlay.yaml"))
+        wrong = _judge_placeless(placeless, _size(document), FOLDER)
+        if wrong:
+            raise SpecError(f"overlay.yaml has entries that find no place in it: {', '.join(wrong)}")
+        source = {
+            "title": document["info"].get("title"),
+            "version": document["info"]["version"],
+            "openapi": document["openapi"],
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "whole": _size(document),
+            "pinned": _size(pinned),
+            "overlay": {"without_place": placeless},
+        }
+        _write(arguments.output, {"openapi.yaml": _dump(pinned), "source.yaml": _dump(source)})
+    except RecursionError:
+        print(f"pin: {arguments.spec}: it is nested too deeply", file=sys.stderr)
+        return 2
+    except SpecError as error:
+        print(f"pin: {arguments.spec}: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"pin: {error.filename or arguments.output}: {error.strerror}", file=sys.stderr)
+        return 2
+    counts = source["pinned"]
+    print(
+        f"{arguments.output / 'openapi.yaml'}: {counts['operations']} operations and {counts['components']} components"
+        f" of {source['title']} {source['version']}"
+    )
+    if placeless:
+        print(f"Older than the overlay; without a place in it: {', '.join(placeless)}")
+    return 0
+
+
+def _mapping(node: Any, what: str) -> dict[str, Any]:
+    if not isinstance(node, dict):
+        raise SpecError(f"{what} is not a mapping")
+    return node
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,479 @@
+"""The project's own server: its database, its answers over HTTP, its sample and its command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from facade.server import NotStoredError, Store, UnknownCursorError, create_app, serve, write_sample
+from facade.server.__main__ import main
+from facade.server.app import FILE_SEARCH_RESULT_CONTENT
+from facade.server.sample import EMPTY_THREAD_ID, SAMPLE_THREAD_ID
+
+SPEC = json.loads(files("openai_thread_runs_api").joinpath("openapi.json").read_text("utf-8"))
+BETA = {"OpenAI-Beta": "assistants=v2"}
+RUNS = f"/threads/{SAMPLE_THREAD_ID}/runs"
+STEPS = f"{RUNS}/run_bakery_01/steps"
+WITH_CONTENT = {"include[]": FILE_SEARCH_RESULT_CONTENT, "order": "asc"}
+
+
+def schema(name: str) -> Draft202012Validator:
+    """A validator of one of the pinned spec's components."""
+    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": SPEC["components"]})
+
+
+def a_run(number: int, **fields: Any) -> dict[str, Any]:
+    """A run of the thread "thread_t" with only what a store needs."""
+    return {"id": f"run_{number}", "thread_id": "thread_t", "created_at": 1700000000 + number, **fields}
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    """The ids in a list answer, which must be a success."""
+    assert answer.status_code == 200, answer.text
+    return [item["id"] for item in answer.json()["data"]]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the sample."""
+    path = tmp_path_factory.mktemp("server") / "sample.db"
+    assert write_sample(path) == SAMPLE_THREAD_ID
+    return path
+
+
+@pytest.fixture(scope="module")
+def client(database: Path) -> Iterator[httpx.Client]:
+    """A plain HTTP client of a server of the sample."""
+    with serve(database) as base_url, httpx.Client(base_url=base_url, headers=BETA) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def locked_url(database: Path) -> Iterator[str]:
+    """The base URL of a server that wants a key."""
+    with serve(database, api_key="sk-bakery") as base_url:
+        yield base_url
+
+
+class TestStore:
+    def test_text_is_kept_to_the_letter(self, tmp_path: Path) -> None:
+        """Spacing, big integers, number spellings and lone surrogates come back as they were added."""
+        text = (
+            '{ "id": "run_1", "thread_id": "thread_t", "created_at": 1.0e3, "n": 12345678901234567890, "s": "\\ud800" }'
+        )
+        with Store(tmp_path / "s.db") as store:
+            store.add(runs=[text])
+            assert store.run("thread_t", "run_1").json == text
+            assert store.runs("thread_t").data[0].json == text
+
+    def test_an_object_added_again_is_replaced_in_its_place(self, tmp_path: Path) -> None:
+        """The second version of a run stands where the first stood."""
+        with Store(tmp_path / "s.db") as store:
+            store.add(runs=[a_run(n, created_at=5) for n in (1, 2, 3)])
+            store.add(runs=[a_run(2, created_at=5, status="completed")])
+            page = store.runs("thread_t", order="asc")
+        assert [item.id for item in page.data] == ["run_1", "run_2", "run_3"]
+        assert json.loads(page.data[1].json)["status"] == "completed"
+
+    def test_order_is_by_creation_then_arrival(self, tmp_path: Path) -> None:
+        """Equal times, and times that are no numbers, leave the order of arrival."""
+        runs = [a_run(1, created_at=9), a_run(2, created_at=None), a_run(3, created_at=9.5), a_run(4, created_at=9)]
+        with Store(tmp_path / "s.db") as store:
+            store.add(runs=runs)
+            assert [item.id for item in store.runs("thread_t", order="asc").data] == [
+                "run_2",
+                "run_1",
+                "run_4",
+                "run_3",
+            ]
+            assert [item.id for item in store.runs("thread_t").data] == ["run_3", "run_4", "run_1", "run_2"]
+
+    def test_adding_is_all_or_nothing(self, tmp_path: Path) -> None:
+        """A step whose run is unknown is named, and nothing of its call is kept."""
+        step = {"id": "step_1", "thread_id": "thread_t", "run_id": "run_9"}
+        with Store(tmp_path / "s.db") as store:
+            with pytest.raises(NotStoredError, match="run_9"):
+                store.add(runs=[a_run(1)], steps=[step])
+            assert store.thread_ids() == []
+
+    @pytest.mark.parametrize(
+        "odd", ["[]", "{", '{"id": 1, "thread_id": "t"}', '{"id": "r"}', '{"id": "r", "x": NaN}', "7"]
+    )
+    def test_what_is_no_object_with_ids_is_refused(self, tmp_path: Path, odd: str) -> None:
+        """Text that is not a JSON object with its ids is a ValueError."""
+        with Store(tmp_path / "s.db") as store, pytest.raises(ValueError, match=r"needs id|not JSON|Expecting"):
+            store.add(runs=[odd])
+
+    def test_a_file_that_is_no_such_database_is_refused(self, tmp_path: Path) -> None:
+        """Missing, foreign and non-database files are told apart, and left alone."""
+        with pytest.raises(FileNotFoundError, match=r"gone\.db"):
+            Store(tmp_path / "gone.db", read_only=True)
+        (tmp_path / "text.db").write_text("no database at all, only text " * 50)
+        foreign = sqlite3.connect(tmp_path / "foreign.db")
+        foreign.execute("CREATE TABLE cats (name)")
+        foreign.close()
+        for name in ("text.db", "foreign.db"):
+            before = (tmp_path / name).read_bytes()
+            with pytest.raises(ValueError, match=name):
+                Store(tmp_path / name)
+            assert (tmp_path / name).read_bytes() == before
+
+    @pytest.mark.parametrize("arguments", [{"limit": 0}, {"order": "up"}])
+    def test_bad_paging_is_refused(self, tmp_path: Path, arguments: dict[str, Any]) -> None:
+        """A limit below 1 and an unknown order are ValueErrors."""
+        with Store(tmp_path / "s.db") as store:
+            store.add(runs=[a_run(1)])
+            with pytest.raises(ValueError, match="limit must be 1 or more"):
+                store.runs("thread_t", **arguments)
+
+    def test_a_late_page_costs_what_the_first_costs(self, tmp_path: Path) -> None:
+        """SQLite's work for a page does not grow with the distance from the start, even when all times are equal."""
+        work = [0]
+
+        def count() -> None:
+            work[0] += 1
+
+        with Store(tmp_path / "s.db") as store:
+            store.add(runs=[a_run(n, created_at=5) for n in range(5000)])
+            store._connection.set_progress_handler(count, 10)  # called for each ten steps of SQLite's machine
+            store.runs("thread_t", order="asc", limit=10)
+            first = work[0]
+            store.runs("thread_t", order="asc", limit=10, after="run_4900")
+            store.runs("thread_t", order="asc", limit=10, after="run_100", before="run_4900")
+        assert work[0] - first < 10 * first
+
+    def test_an_unknown_cursor_is_named(self, tmp_path: Path) -> None:
+        """A cursor that the list doesn't have is an error that says which."""
+        with Store(tmp_path / "s.db") as store:
+            store.add(runs=[a_run(1)])
+            with pytest.raises(UnknownCursorError, match="run_7") as caught:
+                store.runs("thread_t", before="run_7")
+        assert (caught.value.parameter, caught.value.id) == ("before", "run_7")
+
+
+class TestSample:
+    def test_every_object_is_as_the_spec_has_it(self, client: httpx.Client) -> None:
+        """All runs and steps of the sample validate, and so do the lists that hold them."""
+        runs = client.get(RUNS, params={"limit": 100}).json()
+        schema("ListRunsResponse").validate(runs)
+        assert len(runs["data"]) == 12
+        for run in runs["data"]:
+            steps = client.get(f"{RUNS}/{run['id']}/steps", params=WITH_CONTENT)
+            if ids(steps):
+                schema("ListRunStepsResponse").validate(steps.json())
+
+    def test_it_shows_every_state_and_every_kind_of_step(self, client: httpx.Client) -> None:
+        """Each status of the spec, each tool and each kind of output occurs."""
+        runs = client.get(RUNS, params={"limit": 100}).json()["data"]
+        steps = [s for r in runs for s in client.get(f"{RUNS}/{r['id']}/steps", params=WITH_CONTENT).json()["data"]]
+        calls = [call for step in steps for call in step["step_details"].get("tool_calls", [])]
+        outputs = [output for call in calls for output in call.get("code_interpreter", {}).get("outputs", [])]
+        statuses = SPEC["components"]["schemas"]
+        assert {run["status"] for run in runs} == set(statuses["RunObject"]["properties"]["status"]["enum"])
+        assert {step["status"] for step in steps} == set(statuses["RunStepObject"]["properties"]["status"]["enum"])
+        assert {step["type"] for step in steps} == {"message_creation", "tool_calls"}
+        assert {call["type"] for call in calls} == {"code_interpreter", "file_search", "function"}
+        assert {output["type"] for output in outputs} == {"logs", "image"}
+        assert {call["function"]["output"] is None for call in calls if "function" in call} == {True, False}
+        assert any(step["last_error"] for step in steps)
+
+    def test_writing_it_twice_changes_nothing(self, tmp_path: Path) -> None:
+        """The sample is the same objects in the same order every time."""
+        listings = []
+        for _ in range(2):
+            write_sample(tmp_path / "s.db")
+            with Store(tmp_path / "s.db", read_only=True) as store:
+                listings.append((store.thread_ids(), store.runs(SAMPLE_THREAD_ID, limit=100)))
+        assert listings[0] == listings[1]
+        assert listings[0][0] == [SAMPLE_THREAD_ID, EMPTY_THREAD_ID]
+
+
+class TestPaging:
+    def test_defaults_are_the_apis(self, tmp_path: Path) -> None:
+        """Without parameters: the newest twenty first."""
+        with Store(tmp_path / "s.db") as store:
+            store.add(runs=[a_run(n) for n in range(30)])
+        with serve(tmp_path / "s.db") as base_url:
+            answer = httpx.get(f"{base_url}/threads/thread_t/runs", headers=BETA)
+        assert ids(answer) == [f"run_{n}" for n in range(29, 9, -1)]
+        assert answer.json()["has_more"] is True
+
+    @pytest.mark.parametrize("order", ["asc", "desc"])
+    @pytest.mark.parametrize("limit", [1, 5, 6, 12, 100])
+    def test_following_after_gives_everything_once(self, client: httpx.Client, order: str, limit: int) -> None:
+        """Pages of any size add up to the list, and has_more is true exactly when more follow."""
+        params: dict[str, Any] = {"order": order, "limit": limit}
+        seen: list[str] = []
+        while True:
+            answer = client.get(RUNS, params=params)
+            seen += ids(answer)
+            page = answer.json()
+            assert page["object"] == "list"
+            assert (page["first_id"], page["last_id"]) == (page["data"][0]["id"], page["data"][-1]["id"])
+            assert page["has_more"] == (len(seen) < 12)
+            if not page["has_more"]:
+                break
+            params["after"] = page["last_id"]
+        expected = [f"run_bakery_{n:02}" for n in range(1, 13)]
+        assert seen == (expected if order == "asc" else expected[::-1])
+
+    @pytest.mark.parametrize(
+        ("query", "numbers", "has_more"),
+        [
+            ("order=asc&after=run_bakery_03&before=run_bakery_07", [4, 5, 6], False),
+            ("order=asc&after=run_bakery_03&before=run_bakery_07&limit=2", [4, 5], True),
+            ("order=desc&after=run_bakery_07&before=run_bakery_03", [6, 5, 4], False),
+            ("order=asc&after=run_bakery_07&before=run_bakery_03", [], False),
+            ("order=asc&before=run_bakery_05&limit=2", [3, 4], True),
+            ("order=desc&before=run_bakery_05&limit=2", [7, 6], True),
+            ("order=asc&before=run_bakery_03", [1, 2], False),
+            ("order=asc&after=run_bakery_12", [], False),
+        ],
+    )
+    def test_cursors_look_in_the_direction_of_the_order(
+        self, client: httpx.Client, query: str, numbers: list[int], has_more: bool
+    ) -> None:
+        """`after` and `before` bound a page in the list's own direction; `before` alone is the page that ends there."""
+        answer = client.get(f"{RUNS}?{query}")
+        assert ids(answer) == [f"run_bakery_{n:02}" for n in numbers]
+        assert answer.json()["has_more"] is has_more
+
+    def test_an_empty_list_has_no_ends(self, client: httpx.Client) -> None:
+        """A thread without runs is a list of none."""
+        answer = client.get(f"/threads/{EMPTY_THREAD_ID}/runs").json()
+        assert answer == {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+
+
+class TestContent:
+    def test_content_comes_only_when_asked_for(self, client: httpx.Client) -> None:
+        """Lists and single steps leave out the results' content, unless `include[]` names it; nothing else differs."""
+        step_id = "step_bakery_01_1"
+        for path in (STEPS, f"{STEPS}/{step_id}"):
+            bare, full = client.get(path, params={"order": "asc"}).json(), client.get(path, params=WITH_CONTENT).json()
+            assert bare != full
+            for result in self.results(full):
+                assert result.pop("content")[0]["type"] == "text"
+            assert bare == full
+
+    @staticmethod
+    def results(answer: dict[str, Any]) -> list[dict[str, Any]]:
+        """The file search results of the first step in an answer."""
+        step = answer["data"][0] if "data" in answer else answer
+        found: list[dict[str, Any]] = step["step_details"]["tool_calls"][0]["file_search"]["results"]
+        assert found
+        return found
+
+    @pytest.mark.parametrize(
+        "details",
+        [
+            {"type": "tool_calls", "tool_calls": [None, {"file_search": {"results": None}}, {"file_search": []}]},
+            {"type": "activities", "content": "tool_calls file_search results"},
+            None,
+        ],
+    )
+    def test_odd_steps_pass_as_they_are(self, tmp_path: Path, details: Any) -> None:
+        """Steps of another shape are handed out unchanged."""
+        words = ["tool_calls", "file_search", "results", "content"]
+        step = {"id": "step_1", "thread_id": "thread_t", "run_id": "run_1", "words": words, "step_details": details}
+        with Store(tmp_path / "s.db") as store:
+            store.add(runs=[a_run(1)], steps=[step])
+        with serve(tmp_path / "s.db") as base_url:
+            answer = httpx.get(f"{base_url}/threads/thread_t/runs/run_1/steps/step_1", headers=BETA)
+        assert answer.json() == step
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("path", "status", "param", "word"),
+        [
+            ("/threads/thread_x/runs", 404, "thread_id", "thread_x"),
+            ("/threads/thread_x/runs/run_bakery_01", 404, "thread_id", "thread_x"),
+            (f"/threads/{EMPTY_THREAD_ID}/runs/run_bakery_01/steps", 404, "run_id", "run_bakery_01"),
+            (f"{RUNS}/run_x", 404, "run_id", "run_x"),
+            (f"{RUNS}/run_x/steps", 404, "run_id", "run_x"),
+            (f"{STEPS}/step_x", 404, "step_id", "step_x"),
+            (f"{RUNS}/run_x/steps/step_bakery_01_1", 404, "run_id", "run_x"),
+            (f"{RUNS}?limit=0", 400, "limit", "minimum"),
+            (f"{RUNS}?limit=101", 400, "limit", "maximum"),
+            (f"{RUNS}?limit=some", 400, "limit", "integer"),
+            (f"{RUNS}?order=up", 400, "order", "asc"),
+            (f"{RUNS}?after=run_x", 400, "after", "run_x"),
+            (f"{RUNS}?before=step_bakery_01_1", 400, "before", "step_bakery_01_1"),
+            (f"{RUNS}?after=", 400, "after", "empty"),
+            (f"{STEPS}?include[]=everything", 400, "include[]", "everything"),
+            ("/threads", 404, None, "/v1/threads"),
+            (f"{RUNS}/run_bakery_01%2Fsteps", 404, None, "run_bakery_01"),
+            (f"{RUNS}/", 404, None, "/runs/"),
+        ],
+    )
+    def test_errors_come_in_the_apis_envelope(
+        self, client: httpx.Client, path: str, status: int, param: str | None, word: str
+    ) -> None:
+        """Status, envelope, parameter and a message that names the trouble."""
+        answer = client.get(path)
+        assert answer.status_code == status
+        schema("ErrorResponse").validate(answer.json())
+        error = answer.json()["error"]
+        assert error["type"] == "invalid_request_error"
+        assert error["param"] == param
+        assert word in error["message"]
+
+    def test_the_beta_header_is_needed(self, client: httpx.Client) -> None:
+        """Without it 400, as the API's own servers answer; among other values it counts."""
+        for value in ("", "assistants=v1"):
+            answer = client.get(RUNS, headers={"OpenAI-Beta": value})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_beta")
+        assert client.get(RUNS, headers={"OpenAI-Beta": "other=v1, assistants=v2"}).status_code == 200
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+    def test_only_reading_is_served(self, client: httpx.Client, method: str) -> None:
+        """Other methods are 405, with the allowed ones in `allow`."""
+        answer = client.request(method, RUNS)
+        assert answer.status_code == 405
+        assert "GET" in answer.headers["allow"]
+        assert method in answer.json()["error"]["message"]
+
+    def test_each_answer_has_a_request_id_of_its_own(self, client: httpx.Client) -> None:
+        """Successes and errors carry an `x-request-id` that no other answer has."""
+        seen = [client.get(path).headers["x-request-id"] for path in (RUNS, RUNS, "/nothing", f"{RUNS}/run_x")]
+        assert all(re.fullmatch(r"req_[0-9a-f]{32}", request_id) for request_id in seen)
+        assert len(set(seen)) == 4
+
+    def test_a_failure_tells_nothing_of_the_inside(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A broken database is a 500 in the envelope; the log has the request id."""
+        write_sample(tmp_path / "s.db")
+        with serve(tmp_path / "s.db") as base_url:
+            breaker = sqlite3.connect(tmp_path / "s.db")
+            breaker.execute("DROP TABLE threads")
+            breaker.close()
+            answer = httpx.get(base_url + RUNS, headers=BETA)
+        assert answer.status_code == 500
+        assert answer.json()["error"]["type"] == "server_error"
+        assert "threads" not in answer.text
+        lines = [record.getMessage() for record in caplog.records if record.name == "facade.server"]
+        assert len(lines) == 1
+        assert answer.headers["x-request-id"] in lines[0]
+
+
+class TestKey:
+    @pytest.mark.parametrize("header", [{"Authorization": "Bearer sk-bakery"}, {"api-key": "sk-bakery"}])
+    def test_the_key_opens(self, locked_url: str, header: dict[str, str]) -> None:
+        """As a Bearer token and in the `api-key` header."""
+        assert httpx.get(locked_url + RUNS, headers=BETA | header).status_code == 200
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            {},
+            {"Authorization": "Bearer sk-other"},
+            {"Authorization": "Basic sk-bakery"},
+            {"Authorization": "Bearer"},
+            {"api-key": "sk-baker"},
+            {"api-key": b"\xff\xfe"},
+        ],
+    )
+    def test_anything_else_is_401(self, locked_url: str, header: dict[str, str]) -> None:
+        """A missing or wrong key is refused, and neither key is repeated."""
+        answer = httpx.get(locked_url + RUNS, headers={**BETA, **header})
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert "sk-" not in answer.text
+
+    def test_a_blank_key_is_refused(self, database: Path) -> None:
+        """A key that would open to everybody is an error at construction."""
+        with pytest.raises(ValueError, match="blank"):
+            create_app(database, api_key=" ")
+
+
+class TestServing:
+    @pytest.mark.parametrize("prefix", ["", "/api/projects/p"])
+    def test_a_prefix_can_be_chosen(self, database: Path, prefix: str) -> None:
+        """The application serves below any prefix, or none, and nowhere else."""
+        with serve(database, prefix=prefix) as base_url:
+            assert base_url.endswith(prefix)
+            assert httpx.get(base_url + RUNS, headers=BETA).status_code == 200
+            assert httpx.get(f"{base_url}/v1{RUNS}", headers=BETA).status_code == 404
+
+    def test_many_readers_at_once_get_whole_answers(self, client: httpx.Client) -> None:
+        """Sixteen threads read the same lists and get what one gets."""
+        paths = [f"{RUNS}/run_bakery_{n:02}/steps" for n in range(1, 13)] * 10
+        alone = {path: client.get(path).json() for path in set(paths)}
+        with ThreadPoolExecutor(16) as pool:
+            together = list(pool.map(lambda path: client.get(path).json(), paths))
+        assert together == [alone[path] for path in paths]
+
+    def test_the_end_of_the_block_is_the_end_of_the_server(self, database: Path) -> None:
+        """Afterwards nobody listens, though a client had kept its connection."""
+        with serve(database) as base_url, httpx.Client(headers=BETA) as client:
+            assert client.get(base_url + RUNS).status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(base_url + RUNS)
+
+    def test_a_taken_port_is_an_error(self, database: Path) -> None:
+        """The caller gets the OSError."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            server = serve(database, port=taken.getsockname()[1])
+            with pytest.raises(OSError, match="in use"):
+                server.__enter__()
+
+    def test_a_missing_extra_is_named(self) -> None:
+        """Without the server's libraries the import says what to install."""
+        program = "import sys; sys.modules['starlette'] = None; import facade.server"
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert result.returncode == 1
+        assert 'pip install "openai-thread-runs[server]"' in result.stderr
+
+
+class TestCommand:
+    @pytest.mark.skipif(os.name == "nt", reason="ends the server as Ctrl-C does on POSIX")
+    def test_it_serves_until_interrupted(self, tmp_path: Path) -> None:
+        """`python -m facade.server` prints where it serves, wants the key of the environment, and ends quietly."""
+        command = [sys.executable, "-m", "facade.server", str(tmp_path / "s.db"), "--sample", "--port", "0"]
+        environment = os.environ | {"THREAD_RUNS_SERVER_KEY": "sk-bakery"}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process:
+            assert process.stdout
+            assert process.stderr
+            first, second = process.stdout.readline(), process.stdout.readline()
+            base_url = re.findall(r"http://127\.0\.0\.1:\d+/v1", first)[0]
+            refused = httpx.get(base_url + RUNS, headers=BETA)
+            served = httpx.get(base_url + RUNS, headers=BETA | {"Authorization": "Bearer sk-bakery"})
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 0
+            assert process.stderr.read() == ""
+        assert (refused.status_code, served.status_code) == (401, 200)
+        assert SAMPLE_THREAD_ID in second
+
+    def test_a_missing_database_is_one_line(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """No traceback, and exit code 1."""
+        with pytest.raises(SystemExit) as caught:
+            main([str(tmp_path / "gone.db")])
+        assert caught.value.code == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+    def test_an_open_address_needs_a_key(
+        self, database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Nothing is served to other machines without a key."""
+        monkeypatch.delenv("THREAD_RUNS_SERVER_KEY", raising=False)
+        with pytest.raises(SystemExit) as caught:
+            main([str(database), "--host", "0.0.0.0"])
+        assert caught.value.code == 2
+        assert "THREAD_RUNS_SERVER_KEY" in capsys.readouterr().err
