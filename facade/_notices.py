@@ -1,4 +1,4 @@
-"""Says in the log which runs and steps failed: ids and codes, never content. A failure must not pass for "no answer"."""
+"""Says in the log which runs and steps failed, lest a failure pass for "no answer": ids and codes, never content."""
 
 from __future__ import annotations
 

@@ -98,8 +98,8 @@ def get_thread_run(
     """Reads runs, as the cmdlet `Get-ThreadRun` does.
 
     Args:
-        thread_id: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-InputObject, -Thread,
-            -thread_id); with `all` an iterable of such too
+        thread_id: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-InputObject,
+            -Thread, -thread_id); with `all` an iterable of such too
         run_id: the run's id: then that run is read (-RunId)
         all: whether to walk over all runs; `limit` is then ignored (-All)
         limit: the most that one page may hold, 1 to 100; None: 20, and a warning where there are more (-Limit)
