@@ -20,7 +20,7 @@ Thread = str | HasId | Mapping[str, Any]
 """A thread: its id; or an object or mapping with a `thread_id`, or that is a thread."""
 
 Run = str | HasId | Mapping[str, Any]
-"""A run: its id, with `thread_id` beside it; or an object or mapping that is a run or has a `run_id` and `thread_id`."""
+"""A run: its id, with `thread_id` beside it; an object or mapping that is a run, or has a `run_id` and `thread_id`."""
 
 
 class RunKey(NamedTuple):

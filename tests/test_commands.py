@@ -47,7 +47,7 @@ class Api:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -79,11 +79,13 @@ class Api:
 
     def add_runs(self, thread: str, *ids: str, **fields: Any) -> None:
         runs = self.lists.setdefault(f"/threads/{thread}/runs", [])
-        runs += [{"id": id, "object": "thread.run", "thread_id": thread, **fields} for id in ids]
+        runs += [{"id": run, "object": "thread.run", "thread_id": thread, **fields} for run in ids]
 
     def add_steps(self, thread: str, run: str, *ids: str, **fields: Any) -> None:
         steps = self.lists.setdefault(f"/threads/{thread}/runs/{run}/steps", [])
-        steps += [{"id": id, "object": "thread.run.step", "run_id": run, "thread_id": thread, **fields} for id in ids]
+        steps += [
+            {"id": step, "object": "thread.run.step", "run_id": run, "thread_id": thread, **fields} for step in ids
+        ]
 
 
 def error_body(message: str, code: str | None = None) -> dict[str, Any]:
@@ -551,6 +553,14 @@ def test_output_that_cannot_be_written_is_an_error(api: Api, environment: dict[s
         process = start("get-thread-run", "thread_a", stdout=full)
         _, err = process.communicate(timeout=60)
     assert (process.returncode, is_one_line(err.decode())) == (1, True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_a_closed_output_is_an_error(api: Api, environment: dict[str, str]) -> None:
+    """So is one that is not there; nothing is asked of the server then."""
+    command = ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-m", "facade", "get-thread-run", "thread_a"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, is_one_line(done.stderr), api.requests) == (1, True, [])
 
 
 def test_ctrl_c_leaves_with_130(api: Api, environment: dict[str, str]) -> None:

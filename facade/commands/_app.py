@@ -60,7 +60,7 @@ class _Cmdlets(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         word = _options.same_word(cmd_name)
-        return next((command for name, command in self.commands.items() if _options.same_word(name) == word), None)
+        return super().get_command(ctx, next((name for name in self.commands if _options.same_word(name) == word), ""))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -52,7 +52,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return {name.strip(): value for name, _, value in pairs}
 
 
-def _refuse(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+def _refuse(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value is not None:
         message = "there is no --api-key: other users see a command line (ps), and the shell's history keeps it; "
         raise click.UsageError(message + _HOW_TO_GIVE_A_KEY, ctx)

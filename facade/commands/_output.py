@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
+import click
+
 
 class Model(Protocol):
     """A run or a step."""
@@ -16,6 +18,8 @@ class Model(Protocol):
 
 def writer(output: Literal["auto", "table", "jsonl"], kind: Literal["runs", "steps"]) -> Callable[[Model], None]:
     """What prints one object at once: a row of a table, or a line of JSON."""
+    if sys.stdout is None:  # as `>&-` leaves it
+        raise click.ClickException("standard output is closed")
     if output == "jsonl" or (output == "auto" and not sys.stdout.isatty()):
         return _write_json_line
     # rich takes a while to load, and a pipe needs none of it.

@@ -1,0 +1,38 @@
+"""The main job from nothing: serves a sample thread on loopback and reads all of it through the facade.
+
+    python scripts/demo.py
+
+Needs no key and no account: the server is the project's own, over a SQLite file that lasts as long as the demo.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+import facade
+from facade.commands._table import Table
+from facade.server import serve, write_sample
+
+
+def main() -> None:
+    """Prints every run of the sample thread, then every step of every run."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "sample.sqlite"
+        thread_id = write_sample(database)
+        with serve(database) as api_base, facade.Client("any key will do", api_base=api_base) as client:
+            print(f"The runs of {thread_id}, read from {api_base}\n")
+            runs = list(client.runs.all(thread_id))
+            table = Table("runs")
+            for run in runs:
+                table.write(run)
+            print("\nThe steps of these runs\n")
+            table = Table("steps")
+            for step in client.steps.all(runs, include=facade.FILE_SEARCH_RESULT_CONTENT):
+                table.write(step)
+
+
+if __name__ == "__main__":
+    main()
