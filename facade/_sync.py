@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from weakref import WeakSet
 
 import httpx
 
@@ -36,6 +37,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+_all_connections: WeakSet[Connections] = WeakSet()
+
+
+def _after_fork() -> None:
+    for connections in _all_connections:
+        connections.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Connections:
     """Owns the httpx client: built when first needed, and anew in a forked child, where the parent's must not be used.
 
@@ -44,10 +57,10 @@ class Connections:
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._lock = threading.Lock()
         self._client: httpx.Client | None = None
-        self._process = 0
+        self._lock = threading.Lock()
         self.is_closed = False
+        _all_connections.add(self)
 
     def http(self) -> httpx.Client:
         """The httpx client of this process.
@@ -55,30 +68,29 @@ class Connections:
         Raises:
             RuntimeError: these connections were closed.
         """
-        if self._client is None or self._process != os.getpid():
-            self._build()
-        assert self._client is not None
+        if self._client is None:
+            with self._lock:
+                if self.is_closed:
+                    raise RuntimeError("this client is closed; make a new one")
+                if self._client is None:
+                    from facade._deadline import install  # imports httpcore, which takes as long as all of this package
+
+                    client = httpx.Client(**self._options.arguments())
+                    install(client)
+                    self._client = client
         return self._client
 
-    def _build(self) -> None:
-        if self._process != os.getpid():
-            self._lock = threading.Lock()  # the parent's may have been held when it forked
-        with self._lock:
-            if self.is_closed:
-                raise RuntimeError("this client is closed; make a new one")
-            if self._client is not None and self._process == os.getpid():
-                return
-            from facade._deadline import install  # imports httpcore, which takes as long as all of this package
-
-            client = httpx.Client(**self._options.arguments())
-            install(client)
-            self._client, self._process = client, os.getpid()
+    def forget(self) -> None:
+        """Leaves the connections to the parent, in a child that was just forked; the lock may have been held."""
+        self._client = None
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Closes all connections; what is asked afterwards is refused."""
-        self.is_closed = True
-        client, self._client = self._client, None
-        if client is not None and self._process == os.getpid():
+        with self._lock:
+            self.is_closed = True
+            client, self._client = self._client, None
+        if client is not None:
             client.close()
 
     def run(

@@ -1,7 +1,7 @@
 """Turn the parts of an OpenAPI 3.0 or 3.1 document into the one form that the generator takes whole.
 
-Every function gives a new object, without prose (titles, descriptions, examples) and vendor extensions, and says null in
-one way: `type: [string, 'null']` where a type is all there is to say, else `anyOf: [..., {type: 'null'}]`.
+Every function gives a new object, without prose (titles, descriptions, examples) and vendor extensions, and says null
+in one way: `type: [string, 'null']` where a type is all there is to say, else `anyOf: [..., {type: 'null'}]`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from http import HTTPStatus
 from typing import Any
 
 from _reading import SpecError
-from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from openapi_schema_validator import OAS31Validator
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 # Every operation carries this one tag, the one that upstream gives them: the generator makes a folder of it.
@@ -58,7 +59,10 @@ def operation(node: Any, shared_parameters: list[Any], path: str) -> dict[str, A
 
 def parameter(node: Any) -> dict[str, Any]:
     """Normalise a parameter or a reference to one."""
-    return _part(node, "a parameter")
+    part = _part(node, "a parameter")
+    if "$ref" not in part and not (isinstance(part.get("name"), str) and isinstance(part.get("in"), str)):
+        raise SpecError("a parameter does not say its name and where it goes (`in`)")
+    return part
 
 
 def request_body(node: Any) -> dict[str, Any]:
@@ -106,13 +110,17 @@ def schema(node: Any) -> dict[str, Any]:
         elif key in _SCHEMA_MAP_KEYS:
             result[key] = {name: schema(item) for name, item in _mapping(value, f"a schema's {key}").items()}
         elif key == "required":
-            result[key] = list(dict.fromkeys(_sequence(value, "a schema's required")))
+            result[key] = list(dict.fromkeys(_names(value, "a schema's required")))
+        elif key == "type":
+            result[key] = value if isinstance(value, str) else _names(value, "a schema's type")
+        elif key == "enum":
+            result[key] = _sequence(value, "a schema's enum")
         else:
             result[key] = value
     if _is_bare_choice(result):
         result.pop("anyOf", None), result.pop("oneOf", None)
     result = _with_numeric_bounds(result)
-    if "const" in result and isinstance(result["const"], str | int):
+    if isinstance(result.get("const"), str):
         result["enum"] = [result.pop("const")]
     if None in result.get("enum", ()):
         nullable = True
@@ -169,7 +177,7 @@ def _with_joined_null(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_bare_choice(node: dict[str, Any]) -> bool:
-    """Whether a choice only says which of the schema's own properties go together: the generator would lose them all."""
+    """Whether a choice only says which of the schema's own properties go together: the generator would lose these."""
     members = node.get("anyOf", []) + node.get("oneOf", [])
     return "properties" in node and bool(members) and all(member.keys() <= {"required", "not"} for member in members)
 
@@ -177,17 +185,22 @@ def _is_bare_choice(node: dict[str, Any]) -> bool:
 def _with_numeric_bounds(node: dict[str, Any]) -> dict[str, Any]:
     """Say an exclusive bound as 3.1 does: by its number, where 3.0 has a boolean beside the bound."""
     for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
-        if isinstance(node.get(exclusive), bool):
-            if node.pop(exclusive) and bound in node:
-                node[exclusive] = node.pop(bound)
+        if isinstance(node.get(exclusive), bool) and node.pop(exclusive) and bound in node:
+            node[exclusive] = node.pop(bound)
     return node
 
 
 def _without_wrong_default(node: dict[str, Any]) -> dict[str, Any]:
     """Leave out a default that the schema itself forbids, such as an empty list of at least one item."""
-    if "default" in node and not references(node) and not Draft202012Validator(node).is_valid(node["default"]):
-        return {key: value for key, value in node.items() if key != "default"}
-    return node
+    if "default" not in node or references(node):
+        return node
+    try:
+        OAS31Validator.check_schema(node)
+    except SchemaError as error:
+        raise SpecError(f"a schema is wrong: {error.message}") from None
+    if OAS31Validator(node).is_valid(node["default"]):
+        return node
+    return {key: value for key, value in node.items() if key != "default"}
 
 
 def references(node: Any) -> set[str]:
@@ -235,6 +248,12 @@ def _phrase(status: str) -> str:
 def _mapping(node: Any, what: str) -> dict[str, Any]:
     if not isinstance(node, dict):
         raise SpecError(f"{what} is not a mapping")
+    return node
+
+
+def _names(node: Any, what: str) -> list[str]:
+    if not isinstance(node, list) or not all(isinstance(name, str) for name in node):
+        raise SpecError(f"{what} is not a list of names")
     return node
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from yaml.composer import Composer
@@ -26,8 +26,6 @@ class _Loader(Composer, yaml.CSafeLoader):
     that is defined twice, which both versions of YAML allow; libyaml's events under Python's composer can be told so.
     """
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
-
     def __init__(self, stream: bytes) -> None:
         yaml.CSafeLoader.__init__(self, stream)
         Composer.__init__(self)
@@ -35,12 +33,12 @@ class _Loader(Composer, yaml.CSafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose one node; a later definition of an anchor takes the place of an earlier one, a tag is refused."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = cast(Any, self.peek_event())
         if not isinstance(event, yaml.AliasEvent):
             self.anchors.pop(event.anchor, None)
             if event.tag not in (None, "!"):
                 raise SpecError(
-                    f"line {event.start_mark.line + 1}: the tag {event.tag!r} is refused: only plain data is read"
+                    f"line {event.start_mark.line + 1}: the tag {event.tag} is refused: only plain data is read"
                 )
         return super().compose_node(parent, index)
 
@@ -80,17 +78,18 @@ class _Loader(Composer, yaml.CSafeLoader):
                 raise SpecError(f"line {line}: merge keys (<<) are not part of YAML 1.2: write the keys out")
             if key.value in mapping:
                 raise SpecError(f"line {line}: the key {key.value!r} is there twice")
-            mapping[key.value] = self.construct_object(value, deep=deep)  # type: ignore[no-untyped-call]
+            mapping[key.value] = self.construct_object(value, deep=deep)
         return mapping
 
 
+_Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first_characters in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"[-+]?(?:0|[1-9][0-9]*)", list("-+0123456789")),
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", list("-+.0123456789")),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first_characters)  # type: ignore[no-untyped-call]
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first_characters)
 
 
 def load(path: Path | str) -> dict[str, Any]:

@@ -166,8 +166,8 @@ def _refuse_circles(components: dict[str, dict[str, Any]]) -> None:
 
 def _validate(pinned: dict[str, Any]) -> None:
     for error in OpenAPIV31SpecValidator(pinned).iter_errors():
-        place = ".".join(map(str, error.absolute_path))
-        raise SpecError(f"what is kept of it is no valid OpenAPI 3.1, at {place or 'the top'}: {error.message}")
+        place = ".".join(map(str, error.absolute_path)) or "the top"
+        raise SpecError(f"what is kept of it is no valid OpenAPI 3.1, at {place}: {error.message[:200]}")
 
 
 def _size(document: dict[str, Any]) -> dict[str, int]:
@@ -179,29 +179,28 @@ def _size(document: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def _judge_placeless(placeless: list[str], size: dict[str, int], committed: Path) -> list[str]:
-    """Tell overlay entries that a description is too old for from entries that are wrong.
+def _wrong_targets(placeless: list[str], size: dict[str, int], committed: Path) -> list[str]:
+    """Tell overlay entries that are wrong from those that a description is only too old for.
 
-    Upstream's `info.version` stays the same for years, so age is read from size: its description only grows. An entry
-    without a place is accepted in a description that is smaller than the committed one, if the committed one has the
-    place. It is also accepted if it was accepted for the committed one, which is an old one then. So a typo, which
-    never had a place, is an error whatever is pinned, and so is an entry that the newest description has lost.
+    A target that never had a place is a typo, whatever is pinned: it has none in the committed pin, and the committed
+    record does not list it among those that it did without. Any other is fine in an older description, and an error in
+    one that is as new as the committed pin, which has lost what the entry speaks of.
+
+    Upstream's `info.version` stays the same for years, so age is read from size: upstream's description only grows.
+    A committed pin that does without some entries is an old one itself, and nothing is read from its size.
 
     Args:
         placeless: The targets that found no place.
         size: The size of the whole description.
         committed: The folder of the committed pin and its record, which may not be there yet.
-
-    Returns:
-        The targets that are wrong.
     """
     try:
         pinned, source = load(committed / "openapi.yaml"), load(committed / "source.yaml")
     except FileNotFoundError:
         return placeless
-    excused = source["overlay"]["without_place"]
-    is_smaller = size["components"] < source["whole"]["components"]
-    return [target for target in placeless if target not in excused and not (is_smaller and find(target, pinned))]
+    done_without = source["overlay"]["without_place"]
+    is_older = bool(done_without) or size["components"] < source["whole"]["components"]
+    return [target for target in placeless if not is_older or (target not in done_without and not find(target, pinned))]
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
@@ -216,19 +215,20 @@ def _write(folder: Path, files: dict[str, str]) -> None:
 
 
 class _Dumper(yaml.CSafeDumper):
+    """Writes every part out where it stands, and `[string, 'null']` on one line."""
+
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
-    def represent_list(self, data: list[Any]) -> yaml.SequenceNode:
-        """Write `[string, 'null']` on one line."""
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style="null" in data)
-
-
-_Dumper.add_representer(list, _Dumper.represent_list)
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
+        return super().represent_sequence(tag, sequence, flow_style="null" in sequence)
 
 
 def _dump(document: dict[str, Any]) -> str:
-    return _NOTICE + yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    try:
+        return _NOTICE + yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    except UnicodeEncodeError as error:
+        raise SpecError(f"it has a character that no file can hold: {error.object[error.start]!r}") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -241,9 +241,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         content = arguments.spec.read_bytes()
         document = parse(content)
         pinned, placeless = _pin(document, load(FOLDER / "overlay.yaml"))
-        wrong = _judge_placeless(placeless, _size(document), FOLDER)
+        wrong = _wrong_targets(placeless, _size(document), FOLDER)
         if wrong:
-            raise SpecError(f"overlay.yaml has entries that find no place in it: {', '.join(wrong)}")
+            raise SpecError(f"overlay.yaml has {len(wrong)} entries without a place in it: {', '.join(wrong)}")
         source = {
             "title": document["info"].get("title"),
             "version": document["info"]["version"],
@@ -258,7 +258,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"pin: {arguments.spec}: it is nested too deeply", file=sys.stderr)
         return 2
     except SpecError as error:
-        print(f"pin: {arguments.spec}: {error}", file=sys.stderr)
+        print(f"pin: {arguments.spec}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"pin: {error.filename or arguments.output}: {error.strerror}", file=sys.stderr)
