@@ -18,8 +18,9 @@ from datetime import UTC
 from itertools import count
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
-from facade._settings import OPENAI_BASE, Limits
+from facade._settings import OPENAI_HOST, Limits
 from facade.errors import APIError, APIStatusError, status_error
 
 logger = logging.getLogger("facade")
@@ -227,7 +228,7 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
         message = f"the server answered {status} without saying why ({kind}, {len(reply.body)} bytes)"
         if 300 <= status < 400:
             message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"
-    if status == 404 and base == OPENAI_BASE:
+    if status == 404 and urlsplit(base).hostname == OPENAI_HOST:
         message += " - OpenAI closed this endpoint on 2026-08-26; name another with api_base or OPENAI_API_BASE"
     request_id = reply.headers.get("x-request-id")
     return status_error(status)(

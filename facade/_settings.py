@@ -17,7 +17,8 @@ from facade.errors import ConfigurationError
 AuthType = Literal["openai", "azure", "azure_ad"]
 ApiKey = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
-OPENAI_BASE = "https://api.openai.com/v1"
+OPENAI_HOST = "api.openai.com"
+OPENAI_BASE = f"https://{OPENAI_HOST}/v1"
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 
 ENVIRONMENT = {

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from _reading import SpecError
-from jsonschema.exceptions import SchemaError
+from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 from openapi_schema_validator import OAS31Validator
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
