@@ -194,7 +194,7 @@ class Settings(NamedTuple):
         given = {name for name, _ in self.query}
         pairs = [pair for pair in query if pair[0] not in given] if given else list(query)
         pairs += self.query
-        encoded = "&".join(f"{quote(name, safe='[]')}={quote(value, safe='[]*,')}" for name, value in pairs)
+        encoded = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
         return f"{self.base}{path}?{encoded}" if encoded else f"{self.base}{path}"
 
     def request_headers(self, key: str) -> list[tuple[str, str]]:
