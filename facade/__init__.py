@@ -10,6 +10,7 @@ with facade.Client(api_base="https://host.example/v1") as client:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from facade import _lean_httpx as _lean_httpx  # before anything else imports httpx
 from facade._answers import Page
 from facade._settings import configure
 from facade._sync import Walk

@@ -141,9 +141,7 @@ class _Abreast(Generic[T]):
             try:
                 many = self._sources
                 source = await anext(many) if isinstance(many, AsyncIterator) else next(many)
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:  # the end; or bad input, which waits its turn behind what was begun
+            except Exception as error:  # the end; or bad input, which waits its turn behind what was begun
                 self._failure = error
             else:
                 self._ahead.append(self._start(source))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
 import httpx
@@ -29,7 +30,7 @@ from facade._http import (
 from facade._notices import Tally
 from facade._paging import Source, id_of
 from facade._settings import Limits, Secret, Settings
-from facade.errors import APIError
+from facade.errors import APIError, ConfigurationError
 
 if TYPE_CHECKING:
     from facade._deadline import Interrupt
@@ -164,7 +165,12 @@ def _request(call: Call[Any], settings: Settings, limit: float | None) -> tuple[
     """The request of an attempt, with the key of now; only this frame ever holds the key in the clear."""
     secret = settings.secret
     if callable(ask := secret.reveal()):
-        secret = Secret.keep(cast(str, ask()))
+        given: Any = ask()
+        if inspect.iscoroutine(given):
+            given.close()
+            raise ConfigurationError("the callable given as api_key is a coroutine function; use facade.AsyncClient")
+        secret = Secret.keep(given)
+        del given
     key = secret.usable()
     return make_request(settings, call, key, limit), concealer(key)
 
@@ -250,7 +256,7 @@ class _Abreast(Generic[T]):
         while self._failure is None and len(self._ahead) < self._concurrency:
             try:
                 source = next(self._sources)
-            except BaseException as error:  # the end; or bad input, which waits its turn behind what was begun
+            except Exception as error:  # the end; or bad input, which waits its turn behind what was begun
                 self._failure = error
             else:
                 self._ahead.append((source, _Fetch(source, self._fetch)))

@@ -28,7 +28,7 @@ _SCHEMA_MAP_KEYS = ("properties", "patternProperties", "dependentSchemas")
 _BEYOND_TYPE = {"$ref", "enum", "not", *_COMBINATORS}
 
 
-def operation(node: Any, shared_parameters: list[Any], path: str) -> dict[str, Any]:
+def operation(node: Any, shared_parameters: Any, path: str) -> dict[str, Any]:
     """Normalise an operation, giving it the parameters that it shares with its path's other operations.
 
     Args:
@@ -39,7 +39,7 @@ def operation(node: Any, shared_parameters: list[Any], path: str) -> dict[str, A
     node = _mapping(node, f"an operation of {path}")
     own = [parameter(item) for item in _sequence(node.get("parameters", []), f"parameters of {path}")]
     own_places = {(item.get("name"), item.get("in")) for item in own}
-    shared = [parameter(item) for item in shared_parameters]
+    shared = [parameter(item) for item in _sequence(shared_parameters, f"parameters of {path}")]
     parameters = [item for item in shared if (item.get("name"), item.get("in")) not in own_places] + own
     result: dict[str, Any] = {"operationId": node["operationId"]} if "operationId" in node else {}
     result["tags"] = [TAG]
@@ -210,6 +210,9 @@ def references(node: Any) -> set[str]:
     if not isinstance(node, dict):
         return set()
     own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+    mapping = node["discriminator"].get("mapping") if isinstance(node.get("discriminator"), dict) else None
+    if isinstance(mapping, dict):
+        own |= {value for value in mapping.values() if isinstance(value, str) and value.startswith("#")}
     return own.union(*map(references, node.values()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -17,6 +18,10 @@ MAX_NODE_COUNT = 5_000_000
 
 class SpecError(ValueError):
     """A document that cannot be pinned. The message is one line, made for the person who ran the command."""
+
+
+class DuplicateKeyError(SpecError):
+    """A mapping has a key twice."""
 
 
 class _Loader(Composer, yaml.CSafeLoader):
@@ -77,7 +82,7 @@ class _Loader(Composer, yaml.CSafeLoader):
             if key.value == "<<" and not key.style:
                 raise SpecError(f"line {line}: merge keys (<<) are not part of YAML 1.2: write the keys out")
             if key.value in mapping:
-                raise SpecError(f"line {line}: the key {key.value!r} is there twice")
+                raise DuplicateKeyError(f"line {line}: the key {key.value!r} is there twice")
             mapping[key.value] = self.construct_object(value, deep=deep)
         return mapping
 
@@ -119,6 +124,10 @@ def parse(content: bytes) -> dict[str, Any]:
         document = _parse_json(text) if text.lstrip().startswith("{") else _parse_yaml(text)
     except RecursionError:
         raise SpecError("it is nested too deeply") from None
+    except SpecError:
+        raise
+    except ValueError as error:
+        raise SpecError(f"a number in it cannot be read: {error}") from None
     if not isinstance(document, dict):
         raise SpecError("it is no OpenAPI document: the top is not a mapping")
     return document
@@ -141,9 +150,7 @@ def _parse_json(text: str) -> Any:
         if len(mapping) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            # The JSON reader does not say where it is. JSON is nearly all YAML too, and that reader does.
-            _parse_yaml(text)
-            raise SpecError(f"the key {twice!r} is there twice")
+            raise DuplicateKeyError(f"the key {twice!r} is there twice")
         return mapping
 
     try:
@@ -154,3 +161,8 @@ def _parse_json(text: str) -> Any:
             return _parse_yaml(text)
         except SpecError:
             raise SpecError(f"line {error.lineno}: {error.msg}") from None
+    except DuplicateKeyError:
+        # The JSON reader does not say where it is. Nearly all JSON is YAML too, and that reader does.
+        with contextlib.suppress(yaml.YAMLError):
+            yaml.load(text.encode(), Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        raise

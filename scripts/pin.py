@@ -36,7 +36,7 @@ _NOTICE = "# Made by `make pin` (scripts/pin.py) from an upstream description an
 
 # Some descriptions have a prefix (/openai/threads/…). It belongs to the base URL that a client is given, so it is left
 # out: the pinned paths, the generated modules and the overlay's targets are then the same whoever is described.
-_RUN_PATH = re.compile(r"(?:/.*?)??(?P<path>/threads/(?:\{[^/]+\}/)?runs(?:/.*)?)")
+_RUN_PATH = re.compile(r".*?(?P<path>/threads/(?:\{[^/]+\}/)?runs(?:/.*)?)")
 _REFERENCE = re.compile(r"#/components/(?P<section>[^/]+)/(?P<name>[^/]+)")
 _NORMALISERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "schemas": normalising.schema,
@@ -194,13 +194,23 @@ def _wrong_targets(placeless: list[str], size: dict[str, int], committed: Path) 
         size: The size of the whole description.
         committed: The folder of the committed pin and its record, which may not be there yet.
     """
+    if not placeless:
+        return []
     try:
-        pinned, source = load(committed / "openapi.yaml"), load(committed / "source.yaml")
+        pinned, source = _own(committed / "openapi.yaml"), _own(committed / "source.yaml")
     except FileNotFoundError:
         return placeless
     done_without = source["overlay"]["without_place"]
     is_older = bool(done_without) or size["components"] < source["whole"]["components"]
     return [target for target in placeless if not is_older or (target not in done_without and not find(target, pinned))]
+
+
+def _own(path: Path) -> dict[str, Any]:
+    """Load a file of the project's, naming it where it is at fault."""
+    try:
+        return load(path)
+    except SpecError as error:
+        raise SpecError(f"the project's own {path.name}: {error}") from None
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
@@ -209,7 +219,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=".pin-")))
         for name, text in files.items():
-            (scratch / name).write_text(text, encoding="utf-8")
+            (scratch / name).write_text(text, encoding="utf-8", newline="\n")
         for name in files:
             os.replace(scratch / name, folder / name)
 
@@ -240,7 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         content = arguments.spec.read_bytes()
         document = parse(content)
-        pinned, placeless = _pin(document, load(FOLDER / "overlay.yaml"))
+        pinned, placeless = _pin(document, _own(FOLDER / "overlay.yaml"))
         wrong = _wrong_targets(placeless, _size(document), FOLDER)
         if wrong:
             raise SpecError(f"overlay.yaml has {len(wrong)} entries without a place in it: {', '.join(wrong)}")
@@ -269,7 +279,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         f" of {source['title']} {source['version']}"
     )
     if placeless:
-        print(f"Older than the overlay; without a place in it: {', '.join(placeless)}")
+        print(f"{len(placeless)} entries of the overlay have no place in it: source.yaml lists them")
     return 0
 
 

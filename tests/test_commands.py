@@ -6,12 +6,14 @@ import io
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -104,7 +106,7 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture
-def environment(api: Api, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def environment(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """Only what the commands are meant to see, for this process and those it starts."""
     for name in [name for name in os.environ if name.startswith("OPENAI_")]:
         monkeypatch.delenv(name)
@@ -112,7 +114,9 @@ def environment(api: Api, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     time.tzset()
-    return settings
+    yield settings
+    monkeypatch.undo()
+    time.tzset()
 
 
 class Cli:
@@ -138,9 +142,15 @@ def cli(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
     return Cli(monkeypatch, capsys)
 
 
-def start(*args: str, stdin: Any = subprocess.DEVNULL, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
+@contextmanager
+def start(*args: str, stdin: Any = subprocess.DEVNULL, stdout: Any = subprocess.PIPE) -> Iterator[Any]:
+    """The commands in a process of their own, which ends with the context."""
     command = [sys.executable, "-m", "facade", *args]
-    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
+    with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def ids(out: str) -> list[str]:
@@ -349,10 +359,10 @@ def test_the_two_commands_make_the_cmdlets_pipeline(api: Api, environment: dict[
     api.add_runs("thread_a", *runs)
     for run in runs:
         api.add_steps("thread_a", run, f"step_{run}_1", f"step_{run}_2")
-    first = start("get-thread-run", "thread_a", "--all")
-    second = start("get-thread-run-step", "--all", stdin=first.stdout)
-    out, err = second.communicate(timeout=60)
-    assert (first.communicate(timeout=60)[1], err, first.returncode, second.returncode) == (b"", b"", 0, 0)
+    with start("get-thread-run", "thread_a", "--all") as first:
+        with start("get-thread-run-step", "--all", stdin=first.stdout) as second:
+            out, err = second.communicate(timeout=60)
+        assert (first.stderr.read(), err, first.wait(timeout=60), second.returncode) == (b"", b"", 0, 0)
     assert ids(out.decode()) == [f"step_{run}_{n}" for run in runs for n in (1, 2)]
 
 
@@ -360,15 +370,13 @@ def test_the_two_commands_make_the_cmdlets_pipeline(api: Api, environment: dict[
 def test_lines_are_read_as_they_come(api: Api, environment: dict[str, str], rest: list[str]) -> None:
     """A thread is read and printed while the pipeline is still open."""
     api.add_runs("thread_a", "run_1")
-    process = start("get-thread-run", *rest, stdin=subprocess.PIPE)
-    assert process.stdin
-    assert process.stdout
-    for _ in range(2):
-        process.stdin.write(b"thread_a\n")
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline())["id"] == "run_1"
-    assert process.communicate(timeout=60) == (b"", b"")
-    assert process.returncode == 0
+    with start("get-thread-run", *rest, stdin=subprocess.PIPE) as process:
+        for _ in range(2):
+            process.stdin.write(b"thread_a\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == "run_1"
+        assert process.communicate(timeout=60) == (b"", b"")
+        assert process.returncode == 0
 
 
 # The key
@@ -536,21 +544,18 @@ def test_a_reader_that_goes_away_ends_it_quietly(api: Api, environment: dict[str
     """As with `| head`: no message, and the code that a shell gives for it."""
     api.add_runs("thread_a", *[f"run_{n}" for n in range(3000)], padding="x" * 500)
     for output in ("jsonl", "table"):
-        process = start("get-thread-run", "thread_a", "--all", "--output", output)
-        assert process.stdout
-        process.stdout.readline()
-        process.stdout.close()
-        assert process.stderr
-        assert process.stderr.read() == b""
-        assert process.wait(timeout=60) == 141
+        with start("get-thread-run", "thread_a", "--all", "--output", output) as process:
+            process.stdout.readline()
+            process.stdout.close()
+            assert process.stderr.read() == b""
+            assert process.wait(timeout=60) == 141
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 def test_output_that_cannot_be_written_is_an_error(api: Api, environment: dict[str, str]) -> None:
     """A full disk must not look like success."""
     api.add_runs("thread_a", "run_1")
-    with open("/dev/full", "wb") as full:
-        process = start("get-thread-run", "thread_a", stdout=full)
+    with open("/dev/full", "wb") as full, start("get-thread-run", "thread_a", stdout=full) as process:
         _, err = process.communicate(timeout=60)
     assert (process.returncode, is_one_line(err.decode())) == (1, True)
 
@@ -567,15 +572,12 @@ def test_ctrl_c_leaves_with_130(api: Api, environment: dict[str, str]) -> None:
     """While standard input is awaited, too, with and without `--all`."""
     api.add_runs("thread_a", "run_1")
     for rest in ([], ["--all"]):
-        process = start("get-thread-run", *rest, "--verbose", stdin=subprocess.PIPE)
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(b"thread_a\n" * 20)
-        process.stdin.flush()
-        process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 130
-        process.communicate()
+        with start("get-thread-run", *rest, stdin=subprocess.PIPE) as process:
+            process.stdin.write(b"thread_a\n" * 20)
+            process.stdin.flush()
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 130
 
 
 # The log
@@ -676,13 +678,15 @@ def on_terminal(pty: Any, args: list[str], typed: str = "") -> tuple[int, str]:
         os.execv(sys.executable, [sys.executable, "-m", "facade", *args])
     shown = b""
     while True:
+        if not select.select([terminal], [], [], 30)[0]:
+            os.kill(pid, signal.SIGKILL)
         try:
             shown += (chunk := os.read(terminal, 4096))
         except OSError:
             break
         if not chunk:
             break
-        if typed and b"API key" in shown:
+        if typed and shown.endswith(b"API key: "):  # the last space comes when the terminal shows no input any more
             os.write(terminal, typed.encode() + b"\n")
             typed = ""
     os.close(terminal)

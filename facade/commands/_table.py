@@ -74,7 +74,10 @@ class Table:
 
     def _stack(self, names: tuple[str, ...], cells: Mapping[str, str]) -> Text:
         parts = (Text(cells[name], style=_STYLES.get(cells[name], "") if name == "status" else "") for name in names)
-        return Text("\n").join(part for part in parts if part or len(names) == 1)
+        shown = list(parts)
+        while len(shown) > 1 and not shown[-1]:  # one in the middle keeps its line: the heading says which is which
+            shown.pop()
+        return Text("\n").join(shown)
 
     def _plain(self, cell: str) -> str:
         return one_line(cell).encode(self._console.encoding, "replace").decode(self._console.encoding)

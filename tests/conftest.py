@@ -1,0 +1,169 @@
+"""What the tests of the core share: each case is written once, and runs against the sync and the async client."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any
+
+import pytest
+from wire import KEY, Request, Script, Server, until
+
+import facade
+
+OPTIONS = list(inspect.signature(facade.Client).parameters)
+
+TRUSTED = ssl.create_default_context()
+"""Made once: it is most of what it costs to make a client."""
+
+
+class Blocking:
+    """An async client, what it has and its walks, with the verbs of the sync ones: each waits for what it gives."""
+
+    def __init__(self, target: Any, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self.target = target
+        self._run = run
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.target, "aclose" if name == "close" else name)
+        if not callable(value):
+            return self._wrap(value)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            return self._wrap(
+                value(
+                    *(a.target if isinstance(a, Blocking) else a for a in arguments),
+                    **{name: a.target if isinstance(a, Blocking) else a for name, a in options.items()},
+                )
+            )
+
+        return call
+
+    def _wrap(self, value: Any) -> Any:
+        if inspect.isawaitable(value):
+            return self._run(_of(value))
+        if type(value).__module__.startswith("facade") and type(value).__name__.startswith("Async"):
+            return Blocking(value, self._run)
+        return value
+
+    def __iter__(self) -> Blocking:
+        return self
+
+    def __next__(self) -> Any:
+        item = self._run(_of(anext(self.target, self)))
+        if item is self:
+            raise StopIteration
+        return item
+
+    def __enter__(self) -> Blocking:
+        self._run(self.target.__aenter__())
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._run(self.target.__aexit__(*exception))
+
+    def __repr__(self) -> str:
+        return repr(self.target)
+
+
+async def _of(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def read_all(walk: Iterable[Any]) -> tuple[list[Any], Exception | None]:
+    """All that a walk hands over, and the error that ended it, where one did."""
+    items = []
+    try:
+        for item in walk:
+            items.append(item)  # what came before an error counts
+    except Exception as error:
+        return items, error
+    return items, None
+
+
+class Api:
+    """Makes clients of one kind, "sync" or "async", and closes them; nothing of theirs may be left then."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._runner = asyncio.Runner() if kind == "async" else None
+        self._clients: list[Any] = []
+
+    def client(self, server: Server | str | None = None, **options: Any) -> Any:
+        """A client of a server (or base address), with a key."""
+        if server is not None:
+            options.setdefault("api_base", server if isinstance(server, str) else server.url)
+        options.setdefault("api_key", KEY)
+        return self.bare_client(**options)
+
+    def bare_client(self, *arguments: Any, **options: Any) -> Any:
+        """A client that is told no more than this."""
+        options.setdefault("verify", TRUSTED)
+        if self._runner is None:
+            client: Any = facade.Client(*arguments, **options)
+        else:
+            client = Blocking(facade.AsyncClient(*arguments, **options), self._runner.run)
+        self._clients.append(client)
+        return client
+
+    def rest(self, sec: float) -> None:
+        """The caller works on something else for so long; tasks go on."""
+        if self._runner is None:
+            time.sleep(sec)
+        else:
+            self._runner.run(asyncio.sleep(sec))
+
+    def tasks(self) -> set[Any]:
+        """The tasks that are under way, where there are tasks."""
+        return set() if self._runner is None else asyncio.all_tasks(self._runner.get_loop())
+
+    def threads(self) -> list[threading.Thread]:
+        """The threads that the client has started."""
+        return [thread for thread in threading.enumerate() if thread.name.startswith("facade")]
+
+    def close(self) -> None:
+        """Closes the clients and says what they have left behind."""
+        for client in self._clients:
+            client.close()
+        left = self.tasks()
+        if self._runner is not None:
+            self._runner.close()
+        assert not left
+        assert until(lambda: not self.threads()), self.threads()
+
+
+@pytest.fixture(params=["sync", "async"])
+def api(request: pytest.FixtureRequest) -> Iterator[Api]:
+    """Sync and async clients through the same verbs."""
+    api = Api(request.param)
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Starts scripted servers, which end with the test."""
+    servers: list[Server] = []
+
+    def start(*scripts: Script | Callable[[Request], Script], **options: Any) -> Server:
+        servers.append(Server(*scripts, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the developer's own key, endpoint, proxy or configuration, or another test's."""
+    for name in list(os.environ):
+        if name.upper().startswith("OPENAI_") or name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+    yield
+    facade.configure(**dict.fromkeys(OPTIONS))
