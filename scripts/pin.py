@@ -116,7 +116,8 @@ def _components(document: dict[str, Any], paths: dict[str, Any]) -> dict[str, An
     kept: dict[str, dict[str, Any]] = {}
     to_follow = normalising.references(paths)
     while to_follow:
-        reference = to_follow.pop()
+        reference = min(to_follow)
+        to_follow.remove(reference)
         match = _REFERENCE.fullmatch(reference)
         if not match:
             reason = "only components are referred to here" if reference.startswith("#") else "nothing is fetched"
@@ -171,11 +172,14 @@ def _validate(pinned: dict[str, Any]) -> None:
 
 
 def _size(document: dict[str, Any]) -> dict[str, int]:
-    paths, components = document["paths"], document.get("components", {})
+    paths = document["paths"]
+    items = [item for item in paths.values() if isinstance(item, dict)]
+    components = document.get("components")
+    sections = [section for section in components.values() if isinstance(section, dict)] if components else []
     return {
         "paths": len(paths),
-        "operations": sum(len(item.keys() & set(normalising.METHODS)) for item in paths.values()),
-        "components": sum(map(len, components.values())),
+        "operations": sum(len(item.keys() & set(normalising.METHODS)) for item in items),
+        "components": sum(map(len, sections)),
     }
 
 

@@ -472,6 +472,15 @@ class TestCommand:
             "overlay": {"without_place": []},
         }
 
+    def test_what_is_not_kept_may_be_odd(self, project: Project, tmp_path: Path) -> None:
+        """Only what is kept has to be well formed."""
+        whole = description({})
+        whole["paths"] |= {"/other": None, "/more": {"get": 5}}
+        whole["components"] |= {"x-note": 5, "securitySchemes": {"key": {"$ref": "https://example.com/"}}}
+        (tmp_path / "odd.yaml").write_text(yaml.safe_dump(whole), "utf-8")
+        assert pin.main([str(tmp_path / "odd.yaml")]) == 0
+        assert yaml.safe_load(project.files()["source.yaml"])["whole"] == {"paths": 3, "operations": 2, "components": 2}
+
     def test_nothing_is_written_where_anything_is_wrong(
         self, project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

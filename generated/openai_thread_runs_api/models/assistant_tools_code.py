@@ -10,17 +10,19 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.assistant_tools_code_type import AssistantToolsCodeType
+    from ..models.assistant_tools_code_type import (
+        AssistantToolsCodeType,
+    )
 
 _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class AssistantToolsCode(Model):
-    """The generated model `AssistantToolsCode`.
+    """The code interpreter.
 
     Attributes:
-        type_ (AssistantToolsCodeType)
+        type_ (AssistantToolsCodeType): Always `code_interpreter`.
     """
 
     _kinds = ("code_interpreter",)

@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class AssistantToolsFileSearch(Model):
-    """The generated model `AssistantToolsFileSearch`.
+    """Search in files.
 
     Attributes:
-        type_ (AssistantToolsFileSearchType)
-        file_search (AssistantToolsFileSearchFileSearch | None)
+        type_ (AssistantToolsFileSearchType): Always `file_search`.
+        file_search (AssistantToolsFileSearchFileSearch | None): How to search.
     """
 
     _kinds = ("file_search",)

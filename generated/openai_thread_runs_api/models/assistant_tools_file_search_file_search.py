@@ -17,11 +17,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class AssistantToolsFileSearchFileSearch(Model):
-    """The generated model `AssistantToolsFileSearchFileSearch`.
+    """How to search.
 
     Attributes:
-        max_num_results (int | None)
-        ranking_options (FileSearchRankingOptions | None)
+        max_num_results (int | None): At most how many results the model gets, from 1 to 50.
+        ranking_options (FileSearchRankingOptions | None): How to rank what is found.
     """
 
     max_num_results: int | None = _attrs_field(default=_UNSET, metadata=sent_as("max_num_results"))

@@ -19,10 +19,10 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class AssistantToolsFileSearchTypeOnly(Model):
-    """The generated model `AssistantToolsFileSearchTypeOnly`.
+    """Search in files, with nothing more to say.
 
     Attributes:
-        type_ (AssistantToolsFileSearchTypeOnlyType)
+        type_ (AssistantToolsFileSearchTypeOnlyType): Always `file_search`.
     """
 
     _kinds = ("file_search",)

@@ -18,11 +18,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class AssistantToolsFunction(Model):
-    """The generated model `AssistantToolsFunction`.
+    """One of the caller's functions.
 
     Attributes:
-        type_ (AssistantToolsFunctionType)
-        function (FunctionObject)
+        type_ (AssistantToolsFunctionType): Always `function`.
+        function (FunctionObject): What the model is told of a function.
     """
 
     _kinds = ("function",)

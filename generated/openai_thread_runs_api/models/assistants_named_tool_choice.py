@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class AssistantsNamedToolChoice(Model):
-    """The generated model `AssistantsNamedToolChoice`.
+    """A tool that the model has to use.
 
     Attributes:
-        type_ (AssistantsNamedToolChoiceType)
-        function (AssistantsNamedToolChoiceFunction | None)
+        type_ (AssistantsNamedToolChoiceType): Kind of tool.
+        function (AssistantsNamedToolChoiceFunction | None): Which function, where the kind is `function`.
     """
 
     _kinds = (

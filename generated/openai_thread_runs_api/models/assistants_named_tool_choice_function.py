@@ -17,10 +17,10 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class AssistantsNamedToolChoiceFunction(Model):
-    """The generated model `AssistantsNamedToolChoiceFunction`.
+    """Which function, where the kind is `function`.
 
     Attributes:
-        name (str)
+        name (str): Name of the function.
     """
 
     name: str = _attrs_field(metadata=sent_as("name"))

@@ -28,13 +28,14 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class CreateMessageRequest(Model):
-    """The generated model `CreateMessageRequest`.
+    """A message to add to a thread.
 
     Attributes:
-        role (CreateMessageRequestRole)
-        content (str | list[MessageContentImageFileObject | MessageContentImageUrlObject | MessageRequestContentTextObject | UnknownObject])
-        attachments (list[CreateMessageRequestAttachmentsType0Item] | None)
-        metadata (MetadataType0 | None)
+        role (CreateMessageRequestRole): Who speaks: `user`, or `assistant` for an earlier answer.
+        content (str | list[MessageContentImageFileObject | MessageContentImageUrlObject | MessageRequestContentTextObject | UnknownObject]): Text, or parts of text and images.
+        attachments (list[CreateMessageRequestAttachmentsType0Item] | None): Files that go with the message, each with the tools that get it; null for none.
+        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
+            are none.
     """
 
     role: CreateMessageRequestRole = _attrs_field(metadata=sent_as("role"))

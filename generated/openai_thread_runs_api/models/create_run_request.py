@@ -38,26 +38,30 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class CreateRunRequest(Model):
-    """The generated model `CreateRunRequest`.
+    """How to run an assistant on a thread. What is left out or null is as the assistant has it.
 
     Attributes:
-        assistant_id (str)
-        model (str | AssistantSupportedModels | None)
-        reasoning_effort (ReasoningEffortType0 | None)
-        instructions (str | None)
-        additional_instructions (str | None)
-        additional_messages (list[CreateMessageRequest] | None)
-        tools (list[AssistantToolsCode | AssistantToolsFileSearch | AssistantToolsFunction | UnknownObject] | None)
-        metadata (MetadataType0 | None)
-        temperature (float | None)
-        top_p (float | None)
-        stream (bool | None)
-        max_prompt_tokens (int | None)
-        max_completion_tokens (int | None)
-        truncation_strategy (TruncationObject | None)
-        tool_choice (AssistantsApiToolChoiceOptionType0 | AssistantsNamedToolChoice | None)
-        parallel_tool_calls (bool | None)
-        response_format (AssistantsApiResponseFormatOptionType0 | ResponseFormatText | ResponseFormatJsonObject | ResponseFormatJsonSchema | UnknownObject | None)
+        assistant_id (str): Id of the assistant to run.
+        model (str | AssistantSupportedModels | None): Model to use in place of the assistant's; null for the assistant's own.
+        reasoning_effort (ReasoningEffortType0 | None): How much the model may think before it answers; null to leave it to the model.
+        instructions (str | None): Instructions in place of the assistant's; null for the assistant's own.
+        additional_instructions (str | None): Instructions to add to the assistant's; null for none.
+        additional_messages (list[CreateMessageRequest] | None): Messages to add to the thread before the run; null for none.
+        tools (list[AssistantToolsCode | AssistantToolsFileSearch | AssistantToolsFunction | UnknownObject] | None): Tools in place of the assistant's; null for the assistant's own.
+        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
+            are none.
+        temperature (float | None): Sampling temperature, from 0 (steady) to 2 (wild); null for the assistant's own.
+        top_p (float | None): Nucleus sampling: the share of probability to draw tokens from, from 0 to 1; null for the assistant's
+            own.
+        stream (bool | None): True to get the run's events as they happen (server-sent events), in place of the run.
+        max_prompt_tokens (int | None): Bound on the prompt tokens of the whole run; the run ends as `incomplete` when it is reached. Null for
+            none.
+        max_completion_tokens (int | None): Bound on the completion tokens of the whole run; the run ends as `incomplete` when it is reached. Null
+            for none.
+        truncation_strategy (TruncationObject | None): How much of the thread the model gets to see; null to leave it to the server.
+        tool_choice (AssistantsApiToolChoiceOptionType0 | AssistantsNamedToolChoice | None): Which tool the model has to use; null to leave it to the model.
+        parallel_tool_calls (bool | None): Whether the model may call several functions at once.
+        response_format (AssistantsApiResponseFormatOptionType0 | ResponseFormatText | ResponseFormatJsonObject | ResponseFormatJsonSchema | UnknownObject | None): The form to answer in; null for the assistant's own.
     """
 
     assistant_id: str = _attrs_field(metadata=sent_as("assistant_id"))

@@ -22,7 +22,7 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class CreateThreadAndRunRequestToolResourcesType0(Model):
-    """The generated model `CreateThreadAndRunRequestToolResourcesType0`.
+    """What the tools work on in this run: files and vector stores, by their ids; null for the assistant's own.
 
     Attributes:
         code_interpreter (CreateThreadAndRunRequestToolResourcesType0CodeInterpreter | None)

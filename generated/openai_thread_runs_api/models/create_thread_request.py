@@ -21,12 +21,13 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class CreateThreadRequest(Model):
-    """The generated model `CreateThreadRequest`.
+    """A thread to make.
 
     Attributes:
-        messages (list[CreateMessageRequest] | None)
-        tool_resources (CreateThreadRequestToolResourcesType0 | None)
-        metadata (MetadataType0 | None)
+        messages (list[CreateMessageRequest] | None): The thread's first messages.
+        tool_resources (CreateThreadRequestToolResourcesType0 | None): What the tools work on in this thread: files and vector stores, by their ids; null for none.
+        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
+            are none.
     """
 
     messages: list[CreateMessageRequest] | None = _attrs_field(

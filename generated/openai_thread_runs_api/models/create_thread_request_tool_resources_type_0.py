@@ -22,7 +22,7 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class CreateThreadRequestToolResourcesType0(Model):
-    """The generated model `CreateThreadRequestToolResourcesType0`.
+    """What the tools work on in this thread: files and vector stores, by their ids; null for none.
 
     Attributes:
         code_interpreter (CreateThreadRequestToolResourcesType0CodeInterpreter | None)

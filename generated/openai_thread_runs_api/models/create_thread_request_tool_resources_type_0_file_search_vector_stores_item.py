@@ -28,7 +28,8 @@ class CreateThreadRequestToolResourcesType0FileSearchVectorStoresItem(Model):
     Attributes:
         file_ids (list[str] | None)
         chunking_strategy (CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType0 | CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1 | UnknownObject | None)
-        metadata (MetadataType0 | None)
+        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
+            are none.
     """
 
     file_ids: list[str] | None = _attrs_field(default=_UNSET, metadata=sent_as("file_ids"))

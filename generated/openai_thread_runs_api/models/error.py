@@ -17,13 +17,13 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class Error(Model):
-    """The generated model `Error`.
+    """What went wrong.
 
     Attributes:
-        code (str | None)
-        message (str)
-        param (str | None)
-        type_ (str)
+        code (str | None): Short name of the cause for programs; null where there is none.
+        message (str): The cause for people.
+        param (str | None): The parameter that is at fault; null where none is.
+        type_ (str): Kind of error, wider than `code`.
     """
 
     code: str | None = _attrs_field(metadata=sent_as("code"))

@@ -17,10 +17,10 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ErrorResponse(Model):
-    """The generated model `ErrorResponse`.
+    """The envelope that an error comes in.
 
     Attributes:
-        error (Error)
+        error (Error): What went wrong.
     """
 
     error: Error = _attrs_field(metadata=sent_as("error", one_of("Error")))

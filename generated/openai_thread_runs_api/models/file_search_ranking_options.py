@@ -17,11 +17,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class FileSearchRankingOptions(Model):
-    """The generated model `FileSearchRankingOptions`.
+    """How to rank what is found.
 
     Attributes:
-        score_threshold (float)
-        ranker (FileSearchRanker | None)
+        score_threshold (float): The lowest score that counts, from 0 to 1.
+        ranker (FileSearchRanker | None): Name of the ranker.
     """
 
     score_threshold: float = _attrs_field(metadata=sent_as("score_threshold"))

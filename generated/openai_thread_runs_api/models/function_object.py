@@ -17,13 +17,13 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class FunctionObject(Model):
-    """The generated model `FunctionObject`.
+    """What the model is told of a function.
 
     Attributes:
-        name (str)
-        description (str | None)
-        parameters (FunctionParameters | None)
-        strict (bool | None)
+        name (str): Name of the function: letters, digits, `_` and `-`, at most 64.
+        description (str | None): What it does and when to use it.
+        parameters (FunctionParameters | None): JSON Schema of the function's arguments. Without one it has none.
+        strict (bool | None): True to hold the model to the schema of the arguments; null is false.
     """
 
     name: str = _attrs_field(metadata=sent_as("name"))

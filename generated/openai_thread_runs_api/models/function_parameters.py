@@ -16,4 +16,4 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class FunctionParameters(Model):
-    """The generated model `FunctionParameters`."""
+    """JSON Schema of the function's arguments. Without one it has none."""

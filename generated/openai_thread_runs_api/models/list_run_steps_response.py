@@ -17,14 +17,14 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ListRunStepsResponse(Model):
-    """The generated model `ListRunStepsResponse`.
+    """A page of run steps.
 
     Attributes:
-        object_ (str)
-        data (list[RunStepObject])
-        first_id (str)
-        last_id (str)
-        has_more (bool)
+        object_ (str): Always `list`.
+        data (list[RunStepObject]): The steps, in the order asked for.
+        first_id (str): Id of the first step here. Some servers leave it out, or send null, when the page is empty.
+        last_id (str): Id of the last step here: the `after` of the next page.
+        has_more (bool): Whether steps follow this page.
     """
 
     object_: str = _attrs_field(metadata=sent_as("object"))

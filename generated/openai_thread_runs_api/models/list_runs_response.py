@@ -17,14 +17,14 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ListRunsResponse(Model):
-    """The generated model `ListRunsResponse`.
+    """A page of runs.
 
     Attributes:
-        object_ (str)
-        data (list[RunObject])
-        first_id (str)
-        last_id (str)
-        has_more (bool)
+        object_ (str): Always `list`.
+        data (list[RunObject]): The runs, in the order asked for.
+        first_id (str): Id of the first run here. Some servers leave it out, or send null, when the page is empty.
+        last_id (str): Id of the last run here: the `after` of the next page.
+        has_more (bool): Whether runs follow this page.
     """
 
     object_: str = _attrs_field(metadata=sent_as("object"))

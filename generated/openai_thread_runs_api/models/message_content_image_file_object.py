@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class MessageContentImageFileObject(Model):
-    """The generated model `MessageContentImageFileObject`.
+    """A part that is an image from an uploaded file.
 
     Attributes:
-        type_ (MessageContentImageFileObjectType)
-        image_file (MessageContentImageFileObjectImageFile)
+        type_ (MessageContentImageFileObjectType): Always `image_file`.
+        image_file (MessageContentImageFileObjectImageFile): The image.
     """
 
     _kinds = ("image_file",)

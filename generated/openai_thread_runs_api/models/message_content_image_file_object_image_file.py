@@ -19,11 +19,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class MessageContentImageFileObjectImageFile(Model):
-    """The generated model `MessageContentImageFileObjectImageFile`.
+    """The image.
 
     Attributes:
-        file_id (str)
-        detail (MessageContentImageFileObjectImageFileDetail | None)
+        file_id (str): Id of the file.
+        detail (MessageContentImageFileObjectImageFileDetail | None): How closely the model looks at it.
     """
 
     file_id: str = _attrs_field(metadata=sent_as("file_id"))

@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class MessageContentImageUrlObject(Model):
-    """The generated model `MessageContentImageUrlObject`.
+    """A part that is an image from the web.
 
     Attributes:
-        type_ (MessageContentImageUrlObjectType)
-        image_url (MessageContentImageUrlObjectImageUrl)
+        type_ (MessageContentImageUrlObjectType): Always `image_url`.
+        image_url (MessageContentImageUrlObjectImageUrl): The image.
     """
 
     _kinds = ("image_url",)

@@ -19,11 +19,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class MessageContentImageUrlObjectImageUrl(Model):
-    """The generated model `MessageContentImageUrlObjectImageUrl`.
+    """The image.
 
     Attributes:
-        url (str)
-        detail (MessageContentImageUrlObjectImageUrlDetail | None)
+        url (str): Where it is.
+        detail (MessageContentImageUrlObjectImageUrlDetail | None): How closely the model looks at it.
     """
 
     url: str = _attrs_field(metadata=sent_as("url"))

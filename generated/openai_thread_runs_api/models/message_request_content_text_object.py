@@ -19,11 +19,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class MessageRequestContentTextObject(Model):
-    """The generated model `MessageRequestContentTextObject`.
+    """A part that is text.
 
     Attributes:
-        type_ (MessageRequestContentTextObjectType)
-        text (str)
+        type_ (MessageRequestContentTextObjectType): Always `text`.
+        text (str): The text.
     """
 
     _kinds = ("text",)

@@ -17,10 +17,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ModifyRunRequest(Model):
-    """The generated model `ModifyRunRequest`.
+    """What to change of a run.
 
     Attributes:
-        metadata (MetadataType0 | None)
+        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
+            are none.
     """
 
     metadata: MetadataType0 | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("MetadataType0")))

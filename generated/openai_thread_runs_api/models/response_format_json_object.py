@@ -10,17 +10,19 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.response_format_json_object_type import ResponseFormatJsonObjectType
+    from ..models.response_format_json_object_type import (
+        ResponseFormatJsonObjectType,
+    )
 
 _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ResponseFormatJsonObject(Model):
-    """The generated model `ResponseFormatJsonObject`.
+    """Answer with a JSON object of any form.
 
     Attributes:
-        type_ (ResponseFormatJsonObjectType)
+        type_ (ResponseFormatJsonObjectType): Always `json_object`.
     """
 
     _kinds = ("json_object",)

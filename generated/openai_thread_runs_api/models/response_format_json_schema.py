@@ -20,11 +20,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ResponseFormatJsonSchema(Model):
-    """The generated model `ResponseFormatJsonSchema`.
+    """Answer with JSON that follows a schema.
 
     Attributes:
-        type_ (ResponseFormatJsonSchemaType)
-        json_schema (ResponseFormatJsonSchemaJsonSchema)
+        type_ (ResponseFormatJsonSchemaType): Always `json_schema`.
+        json_schema (ResponseFormatJsonSchemaJsonSchema): The schema and its name.
     """
 
     _kinds = ("json_schema",)

@@ -19,13 +19,13 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ResponseFormatJsonSchemaJsonSchema(Model):
-    """The generated model `ResponseFormatJsonSchemaJsonSchema`.
+    """The schema and its name.
 
     Attributes:
-        name (str)
-        description (str | None)
-        schema (ResponseFormatJsonSchemaSchema | None)
-        strict (bool | None)
+        name (str): Name of the schema: letters, digits, `_` and `-`, at most 64.
+        description (str | None): What the answer is for.
+        schema (ResponseFormatJsonSchemaSchema | None): A JSON Schema.
+        strict (bool | None): True to hold the model to the schema; null is false.
     """
 
     name: str = _attrs_field(metadata=sent_as("name"))

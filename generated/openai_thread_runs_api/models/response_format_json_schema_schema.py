@@ -16,4 +16,4 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ResponseFormatJsonSchemaSchema(Model):
-    """The generated model `ResponseFormatJsonSchemaSchema`."""
+    """A JSON Schema."""

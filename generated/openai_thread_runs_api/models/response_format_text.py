@@ -10,17 +10,19 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.response_format_text_type import ResponseFormatTextType
+    from ..models.response_format_text_type import (
+        ResponseFormatTextType,
+    )
 
 _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class ResponseFormatText(Model):
-    """The generated model `ResponseFormatText`.
+    """Answer in text.
 
     Attributes:
-        type_ (ResponseFormatTextType)
+        type_ (ResponseFormatTextType): Always `text`.
     """
 
     _kinds = ("text",)

@@ -39,36 +39,39 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunObject(Model):
-    """The generated model `RunObject`.
+    """One execution of an assistant on a thread. Times are Unix times in seconds.
 
     Attributes:
-        id (str)
-        object_ (RunObjectObject)
-        created_at (int)
-        thread_id (str)
-        assistant_id (str)
-        status (RunObjectStatus)
-        required_action (RunObjectRequiredActionType0 | None)
-        last_error (RunObjectLastErrorType0 | None)
-        expires_at (int | None)
-        started_at (int | None)
-        cancelled_at (int | None)
-        failed_at (int | None)
-        completed_at (int | None)
-        incomplete_details (RunObjectIncompleteDetailsType0 | None)
-        model (str)
-        instructions (str)
-        tools (list[AssistantToolsCode | AssistantToolsFileSearch | AssistantToolsFunction | UnknownObject])
-        metadata (MetadataType0 | None)
-        usage (RunCompletionUsageType0 | None)
-        max_prompt_tokens (int | None)
-        max_completion_tokens (int | None)
-        truncation_strategy (TruncationObject | None)
-        tool_choice (AssistantsApiToolChoiceOptionType0 | AssistantsNamedToolChoice | None)
-        parallel_tool_calls (bool)
-        response_format (AssistantsApiResponseFormatOptionType0 | ResponseFormatText | ResponseFormatJsonObject | ResponseFormatJsonSchema | UnknownObject | None)
-        temperature (float | None)
-        top_p (float | None)
+        id (str): Id of the run (`run_…`).
+        object_ (RunObjectObject): Always `thread.run`.
+        created_at (int): When the run was made: Unix time in seconds.
+        thread_id (str): Id of the thread that it runs on.
+        assistant_id (str): Id of the assistant that runs.
+        status (RunObjectStatus): Where the run stands. It has ended when this is `completed`, `failed`, `cancelled`, `expired` or
+            `incomplete`; `requires_action` waits for the caller.
+        required_action (RunObjectRequiredActionType0 | None): What the run waits for; null unless its status is `requires_action`.
+        last_error (RunObjectLastErrorType0 | None): Why the run failed; null where it did not.
+        expires_at (int | None): When an unfinished run is given up: Unix time in seconds; null once it has ended.
+        started_at (int | None): When work on it began: Unix time in seconds; null before that.
+        cancelled_at (int | None): When it was cancelled: Unix time in seconds; null where it was not.
+        failed_at (int | None): When it failed: Unix time in seconds; null where it did not.
+        completed_at (int | None): When it was completed: Unix time in seconds; null where it was not.
+        incomplete_details (RunObjectIncompleteDetailsType0 | None): Why the run ended early; null unless its status is `incomplete`.
+        model (str): Name of the model that was used.
+        instructions (str): The instructions that the assistant followed in this run.
+        tools (list[AssistantToolsCode | AssistantToolsFileSearch | AssistantToolsFunction | UnknownObject]): The tools that the assistant could use in this run.
+        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
+            are none.
+        usage (RunCompletionUsageType0 | None): Tokens that the whole run used; null until it has ended.
+        max_prompt_tokens (int | None): Bound on the prompt tokens of the whole run; null for none.
+        max_completion_tokens (int | None): Bound on the completion tokens of the whole run; null for none.
+        truncation_strategy (TruncationObject | None): How much of the thread the model saw; null where it was not said.
+        tool_choice (AssistantsApiToolChoiceOptionType0 | AssistantsNamedToolChoice | None): Which tool the model had to use, if any.
+        parallel_tool_calls (bool): Whether the model may call several functions at once.
+        response_format (AssistantsApiResponseFormatOptionType0 | ResponseFormatText | ResponseFormatJsonObject | ResponseFormatJsonSchema | UnknownObject | None): The form that the model had to answer in.
+        temperature (float | None): Sampling temperature; null where the model's own was used.
+        top_p (float | None): Nucleus sampling: the share of probability that tokens are drawn from; null where the model's own was
+            used.
     """
 
     id: str = _attrs_field(metadata=sent_as("id"))

@@ -19,10 +19,10 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunObjectIncompleteDetailsType0(Model):
-    """The generated model `RunObjectIncompleteDetailsType0`.
+    """Why the run ended early; null unless its status is `incomplete`.
 
     Attributes:
-        reason (RunObjectIncompleteDetailsType0Reason | None)
+        reason (RunObjectIncompleteDetailsType0Reason | None): The limit that was reached.
     """
 
     reason: RunObjectIncompleteDetailsType0Reason | None = _attrs_field(default=_UNSET, metadata=sent_as("reason"))

@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunObjectRequiredActionType0(Model):
-    """The generated model `RunObjectRequiredActionType0`.
+    """What the run waits for; null unless its status is `requires_action`.
 
     Attributes:
-        type_ (RunObjectRequiredActionType0Type)
-        submit_tool_outputs (RunObjectRequiredActionType0SubmitToolOutputs)
+        type_ (RunObjectRequiredActionType0Type): Kind of action: outputs of function calls.
+        submit_tool_outputs (RunObjectRequiredActionType0SubmitToolOutputs): The calls whose outputs are awaited.
     """
 
     _kinds = ("submit_tool_outputs",)

@@ -17,10 +17,10 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunObjectRequiredActionType0SubmitToolOutputs(Model):
-    """The generated model `RunObjectRequiredActionType0SubmitToolOutputs`.
+    """The calls whose outputs are awaited.
 
     Attributes:
-        tool_calls (list[RunToolCallObject])
+        tool_calls (list[RunToolCallObject]): The function calls to carry out. All of them have to be answered.
     """
 
     tool_calls: list[RunToolCallObject] = _attrs_field(

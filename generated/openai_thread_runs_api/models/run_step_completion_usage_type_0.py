@@ -17,12 +17,12 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepCompletionUsageType0(Model):
-    """The generated model `RunStepCompletionUsageType0`.
+    """Tokens that the step used; null while it is in progress. Some servers leave it out.
 
     Attributes:
-        completion_tokens (int)
-        prompt_tokens (int)
-        total_tokens (int)
+        completion_tokens (int): Tokens that the model wrote.
+        prompt_tokens (int): Tokens that the model read.
+        total_tokens (int): Both together.
     """
 
     completion_tokens: int = _attrs_field(metadata=sent_as("completion_tokens"))

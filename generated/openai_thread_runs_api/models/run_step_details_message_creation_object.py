@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsMessageCreationObject(Model):
-    """The generated model `RunStepDetailsMessageCreationObject`.
+    """A step that wrote a message.
 
     Attributes:
-        type_ (RunStepDetailsMessageCreationObjectType)
-        message_creation (RunStepDetailsMessageCreationObjectMessageCreation)
+        type_ (RunStepDetailsMessageCreationObjectType): Always `message_creation`.
+        message_creation (RunStepDetailsMessageCreationObjectMessageCreation): The message.
     """
 
     _kinds = ("message_creation",)

@@ -17,10 +17,10 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsMessageCreationObjectMessageCreation(Model):
-    """The generated model `RunStepDetailsMessageCreationObjectMessageCreation`.
+    """The message.
 
     Attributes:
-        message_id (str)
+        message_id (str): Id of the message (`msg_…`); its text is read from the thread.
     """
 
     message_id: str = _attrs_field(metadata=sent_as("message_id"))

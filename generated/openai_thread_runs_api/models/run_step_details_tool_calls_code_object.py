@@ -22,12 +22,12 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsCodeObject(Model):
-    """The generated model `RunStepDetailsToolCallsCodeObject`.
+    """A call of the code interpreter.
 
     Attributes:
-        id (str)
-        type_ (RunStepDetailsToolCallsCodeObjectType)
-        code_interpreter (RunStepDetailsToolCallsCodeObjectCodeInterpreter)
+        id (str): Id of the call.
+        type_ (RunStepDetailsToolCallsCodeObjectType): Always `code_interpreter`.
+        code_interpreter (RunStepDetailsToolCallsCodeObjectCodeInterpreter): The program and what came of it.
     """
 
     _kinds = ("code_interpreter",)

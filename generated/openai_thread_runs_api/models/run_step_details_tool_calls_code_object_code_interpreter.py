@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsCodeObjectCodeInterpreter(Model):
-    """The generated model `RunStepDetailsToolCallsCodeObjectCodeInterpreter`.
+    """The program and what came of it.
 
     Attributes:
-        input_ (str)
-        outputs (list[RunStepDetailsToolCallsCodeOutputLogsObject | RunStepDetailsToolCallsCodeOutputImageObject | UnknownObject])
+        input_ (str): The program that was run.
+        outputs (list[RunStepDetailsToolCallsCodeOutputLogsObject | RunStepDetailsToolCallsCodeOutputImageObject | UnknownObject]): What it gave: texts and images, in order.
     """
 
     input_: str = _attrs_field(metadata=sent_as("input"))

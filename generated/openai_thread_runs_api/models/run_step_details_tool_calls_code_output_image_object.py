@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsCodeOutputImageObject(Model):
-    """The generated model `RunStepDetailsToolCallsCodeOutputImageObject`.
+    """An image that a program made.
 
     Attributes:
-        type_ (RunStepDetailsToolCallsCodeOutputImageObjectType)
-        image (RunStepDetailsToolCallsCodeOutputImageObjectImage)
+        type_ (RunStepDetailsToolCallsCodeOutputImageObjectType): Always `image`.
+        image (RunStepDetailsToolCallsCodeOutputImageObjectImage): Where the image is.
     """
 
     _kinds = ("image",)

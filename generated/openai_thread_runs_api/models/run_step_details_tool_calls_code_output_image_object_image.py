@@ -17,10 +17,10 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsCodeOutputImageObjectImage(Model):
-    """The generated model `RunStepDetailsToolCallsCodeOutputImageObjectImage`.
+    """Where the image is.
 
     Attributes:
-        file_id (str)
+        file_id (str): Id of the image's file.
     """
 
     file_id: str = _attrs_field(metadata=sent_as("file_id"))

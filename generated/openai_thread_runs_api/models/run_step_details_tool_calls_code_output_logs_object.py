@@ -19,11 +19,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsCodeOutputLogsObject(Model):
-    """The generated model `RunStepDetailsToolCallsCodeOutputLogsObject`.
+    """Text that a program wrote.
 
     Attributes:
-        type_ (RunStepDetailsToolCallsCodeOutputLogsObjectType)
-        logs (str)
+        type_ (RunStepDetailsToolCallsCodeOutputLogsObjectType): Always `logs`.
+        logs (str): The text.
     """
 
     _kinds = ("logs",)

@@ -22,12 +22,12 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsFileSearchObject(Model):
-    """The generated model `RunStepDetailsToolCallsFileSearchObject`.
+    """A search in the files of the thread or the assistant.
 
     Attributes:
-        id (str)
-        type_ (RunStepDetailsToolCallsFileSearchObjectType)
-        file_search (RunStepDetailsToolCallsFileSearchObjectFileSearch)
+        id (str): Id of the call.
+        type_ (RunStepDetailsToolCallsFileSearchObjectType): Always `file_search`.
+        file_search (RunStepDetailsToolCallsFileSearchObjectFileSearch): How it searched and what it found.
     """
 
     _kinds = ("file_search",)

@@ -22,11 +22,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsFileSearchObjectFileSearch(Model):
-    """The generated model `RunStepDetailsToolCallsFileSearchObjectFileSearch`.
+    """How it searched and what it found.
 
     Attributes:
-        ranking_options (RunStepDetailsToolCallsFileSearchRankingOptionsObject | None)
-        results (list[RunStepDetailsToolCallsFileSearchResultObject] | None)
+        ranking_options (RunStepDetailsToolCallsFileSearchRankingOptionsObject | None): How what was found is ranked.
+        results (list[RunStepDetailsToolCallsFileSearchResultObject] | None): What was found. The text of each is only there when it was asked for with `include[]`.
     """
 
     ranking_options: RunStepDetailsToolCallsFileSearchRankingOptionsObject | None = _attrs_field(

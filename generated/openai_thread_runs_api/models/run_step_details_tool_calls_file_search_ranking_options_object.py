@@ -17,11 +17,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsFileSearchRankingOptionsObject(Model):
-    """The generated model `RunStepDetailsToolCallsFileSearchRankingOptionsObject`.
+    """How what was found is ranked.
 
     Attributes:
-        ranker (FileSearchRanker)
-        score_threshold (float)
+        ranker (FileSearchRanker): Name of the ranker.
+        score_threshold (float): The lowest score that counts, from 0 to 1.
     """
 
     ranker: FileSearchRanker = _attrs_field(metadata=sent_as("ranker"))

@@ -19,13 +19,13 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsFileSearchResultObject(Model):
-    """The generated model `RunStepDetailsToolCallsFileSearchResultObject`.
+    """A file that was found.
 
     Attributes:
-        file_id (str)
-        file_name (str)
-        score (float)
-        content (list[RunStepDetailsToolCallsFileSearchResultObjectContentItem] | None)
+        file_id (str): Id of the file.
+        file_name (str): Name of the file.
+        score (float): How well it fits, from 0 to 1.
+        content (list[RunStepDetailsToolCallsFileSearchResultObjectContentItem] | None): The passages that fit, when they were asked for with `include[]`.
     """
 
     file_id: str = _attrs_field(metadata=sent_as("file_id"))

@@ -22,8 +22,8 @@ class RunStepDetailsToolCallsFileSearchResultObjectContentItem(Model):
     """The generated model `RunStepDetailsToolCallsFileSearchResultObjectContentItem`.
 
     Attributes:
-        type_ (RunStepDetailsToolCallsFileSearchResultObjectContentItemType | None)
-        text (str | None)
+        type_ (RunStepDetailsToolCallsFileSearchResultObjectContentItemType | None): Always `text`.
+        text (str | None): The passage.
     """
 
     _kinds = ("text",)

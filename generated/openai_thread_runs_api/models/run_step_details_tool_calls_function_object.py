@@ -22,12 +22,12 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsFunctionObject(Model):
-    """The generated model `RunStepDetailsToolCallsFunctionObject`.
+    """A call of one of the caller's functions.
 
     Attributes:
-        id (str)
-        type_ (RunStepDetailsToolCallsFunctionObjectType)
-        function (RunStepDetailsToolCallsFunctionObjectFunction)
+        id (str): Id of the call.
+        type_ (RunStepDetailsToolCallsFunctionObjectType): Always `function`.
+        function (RunStepDetailsToolCallsFunctionObjectFunction): The function, its arguments and its output.
     """
 
     _kinds = ("function",)

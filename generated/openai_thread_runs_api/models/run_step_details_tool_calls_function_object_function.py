@@ -17,12 +17,12 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsFunctionObjectFunction(Model):
-    """The generated model `RunStepDetailsToolCallsFunctionObjectFunction`.
+    """The function, its arguments and its output.
 
     Attributes:
-        name (str)
-        arguments (str)
-        output (str | None)
+        name (str): Name of the function.
+        arguments (str): The arguments as JSON text, as the model wrote it.
+        output (str | None): What the caller handed in; null until then.
     """
 
     name: str = _attrs_field(metadata=sent_as("name"))

@@ -28,11 +28,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepDetailsToolCallsObject(Model):
-    """The generated model `RunStepDetailsToolCallsObject`.
+    """A step that called tools.
 
     Attributes:
-        type_ (RunStepDetailsToolCallsObjectType)
-        tool_calls (list[RunStepDetailsToolCallsCodeObject | RunStepDetailsToolCallsFileSearchObject | RunStepDetailsToolCallsFunctionObject | UnknownObject])
+        type_ (RunStepDetailsToolCallsObjectType): Always `tool_calls`.
+        tool_calls (list[RunStepDetailsToolCallsCodeObject | RunStepDetailsToolCallsFileSearchObject | RunStepDetailsToolCallsFunctionObject | UnknownObject]): The calls, each in the form of its tool.
     """
 
     _kinds = ("tool_calls",)

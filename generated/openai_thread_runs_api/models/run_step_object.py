@@ -34,25 +34,26 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepObject(Model):
-    """The generated model `RunStepObject`.
+    """One thing that a run did: a message it wrote, or tools it called. Times are Unix times in seconds.
 
     Attributes:
-        id (str)
-        object_ (RunStepObjectObject)
-        created_at (int)
-        assistant_id (str)
-        thread_id (str)
-        run_id (str)
-        type_ (RunStepObjectType)
-        status (RunStepObjectStatus)
-        step_details (RunStepDetailsMessageCreationObject | RunStepDetailsToolCallsObject | UnknownObject)
-        last_error (RunStepObjectLastErrorType0 | None)
-        expired_at (int | None)
-        cancelled_at (int | None)
-        failed_at (int | None)
-        completed_at (int | None)
-        metadata (MetadataType0 | None)
-        usage (RunStepCompletionUsageType0 | None)
+        id (str): Id of the step (`step_…`).
+        object_ (RunStepObjectObject): Always `thread.run.step`.
+        created_at (int): When the step was made: Unix time in seconds.
+        assistant_id (str): Id of the assistant that runs.
+        thread_id (str): Id of the run's thread.
+        run_id (str): Id of the run that the step is part of.
+        type_ (RunStepObjectType): Kind of step: a message was written, or tools were called.
+        status (RunStepObjectStatus): Where the step stands. Every value but `in_progress` is final.
+        step_details (RunStepDetailsMessageCreationObject | RunStepDetailsToolCallsObject | UnknownObject): What the step did, in the form that its type calls for.
+        last_error (RunStepObjectLastErrorType0 | None): Why the step failed; null where it did not.
+        expired_at (int | None): When it expired, with its run: Unix time in seconds; null where it did not.
+        cancelled_at (int | None): When it was cancelled: Unix time in seconds; null where it was not.
+        failed_at (int | None): When it failed: Unix time in seconds; null where it did not.
+        completed_at (int | None): When it was completed: Unix time in seconds; null where it was not.
+        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
+            are none.
+        usage (RunStepCompletionUsageType0 | None): Tokens that the step used; null while it is in progress. Some servers leave it out.
     """
 
     _kinds = (

@@ -19,11 +19,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunStepObjectLastErrorType0(Model):
-    """The generated model `RunStepObjectLastErrorType0`.
+    """Why the step failed; null where it did not.
 
     Attributes:
-        code (RunStepObjectLastErrorType0Code)
-        message (str)
+        code (RunStepObjectLastErrorType0Code): The cause as a short name.
+        message (str): The cause for people.
     """
 
     code: RunStepObjectLastErrorType0Code = _attrs_field(metadata=sent_as("code"))

@@ -11,21 +11,19 @@ from ..types import UNSET
 
 if TYPE_CHECKING:
     from ..models.run_tool_call_object_function import RunToolCallObjectFunction
-    from ..models.run_tool_call_object_type import (
-        RunToolCallObjectType,
-    )
+    from ..models.run_tool_call_object_type import RunToolCallObjectType
 
 _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunToolCallObject(Model):
-    """The generated model `RunToolCallObject`.
+    """A call of one of the caller's functions that a run waits for.
 
     Attributes:
-        id (str)
-        type_ (RunToolCallObjectType)
-        function (RunToolCallObjectFunction)
+        id (str): Id of the call, to be given back with its output.
+        type_ (RunToolCallObjectType): Always `function`.
+        function (RunToolCallObjectFunction): What to call.
     """
 
     _kinds = ("function",)

@@ -17,11 +17,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class RunToolCallObjectFunction(Model):
-    """The generated model `RunToolCallObjectFunction`.
+    """What to call.
 
     Attributes:
-        name (str)
-        arguments (str)
+        name (str): Name of the function.
+        arguments (str): The arguments as JSON text, as the model wrote it: it may be no valid JSON.
     """
 
     name: str = _attrs_field(metadata=sent_as("name"))

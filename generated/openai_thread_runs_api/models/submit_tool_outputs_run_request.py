@@ -19,11 +19,11 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class SubmitToolOutputsRunRequest(Model):
-    """The generated model `SubmitToolOutputsRunRequest`.
+    """The outputs of the function calls that a run waits for.
 
     Attributes:
-        tool_outputs (list[SubmitToolOutputsRunRequestToolOutputsItem])
-        stream (bool | None)
+        tool_outputs (list[SubmitToolOutputsRunRequestToolOutputsItem]): One output for each call.
+        stream (bool | None): True to get the rest of the run's events as they happen (server-sent events), in place of the run.
     """
 
     tool_outputs: list[SubmitToolOutputsRunRequestToolOutputsItem] = _attrs_field(

@@ -20,8 +20,8 @@ class SubmitToolOutputsRunRequestToolOutputsItem(Model):
     """The generated model `SubmitToolOutputsRunRequestToolOutputsItem`.
 
     Attributes:
-        tool_call_id (str | None)
-        output (str | None)
+        tool_call_id (str | None): Id of the call that this answers.
+        output (str | None): What the function gave, as text.
     """
 
     tool_call_id: str | None = _attrs_field(default=_UNSET, metadata=sent_as("tool_call_id"))

@@ -10,20 +10,18 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.truncation_object_type import (
-        TruncationObjectType,
-    )
+    from ..models.truncation_object_type import TruncationObjectType
 
 _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class TruncationObject(Model):
-    """The generated model `TruncationObject`.
+    """How much of a thread the model gets to see.
 
     Attributes:
-        type_ (TruncationObjectType)
-        last_messages (int | None)
+        type_ (TruncationObjectType): `auto` drops messages from the middle to fit the model; `last_messages` keeps the newest.
+        last_messages (int | None): How many of the newest messages are kept; null unless the type is `last_messages`.
     """
 
     _kinds = (

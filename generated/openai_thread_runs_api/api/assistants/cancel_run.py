@@ -64,7 +64,10 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Cancel a run before it ends
+
+     Asks for a run to be stopped. Its status is `cancelling` until it has stopped, then `cancelled`.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -95,7 +98,10 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Cancel a run before it ends
+
+     Asks for a run to be stopped. Its status is `cancelling` until it has stopped, then `cancelled`.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -121,7 +127,10 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Cancel a run before it ends
+
+     Asks for a run to be stopped. Its status is `cancelling` until it has stopped, then `cancelled`.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -150,7 +159,10 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Cancel a run before it ends
+
+     Asks for a run to be stopped. Its status is `cancelling` until it has stopped, then `cancelled`.
+
     Args:
         thread_id (str):
         run_id (str):

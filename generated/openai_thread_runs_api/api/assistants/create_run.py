@@ -90,11 +90,15 @@ def sync_detailed(
     body: CreateRunRequest,
     include: list[CreateRunIncludeItem] | Unset = UNSET,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Start a run
+
+     Starts an assistant on a thread. The answer is the run as it was queued; read it again to follow it.
+
     Args:
         thread_id (str):
         include (list[CreateRunIncludeItem] | Unset):
-        body (CreateRunRequest):
+        body (CreateRunRequest): How to run an assistant on a thread. What is left out or null is
+            as the assistant has it.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -124,11 +128,15 @@ def sync(
     body: CreateRunRequest,
     include: list[CreateRunIncludeItem] | Unset = UNSET,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Start a run
+
+     Starts an assistant on a thread. The answer is the run as it was queued; read it again to follow it.
+
     Args:
         thread_id (str):
         include (list[CreateRunIncludeItem] | Unset):
-        body (CreateRunRequest):
+        body (CreateRunRequest): How to run an assistant on a thread. What is left out or null is
+            as the assistant has it.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -153,11 +161,15 @@ async def asyncio_detailed(
     body: CreateRunRequest,
     include: list[CreateRunIncludeItem] | Unset = UNSET,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Start a run
+
+     Starts an assistant on a thread. The answer is the run as it was queued; read it again to follow it.
+
     Args:
         thread_id (str):
         include (list[CreateRunIncludeItem] | Unset):
-        body (CreateRunRequest):
+        body (CreateRunRequest): How to run an assistant on a thread. What is left out or null is
+            as the assistant has it.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -185,11 +197,15 @@ async def asyncio(
     body: CreateRunRequest,
     include: list[CreateRunIncludeItem] | Unset = UNSET,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Start a run
+
+     Starts an assistant on a thread. The answer is the run as it was queued; read it again to follow it.
+
     Args:
         thread_id (str):
         include (list[CreateRunIncludeItem] | Unset):
-        body (CreateRunRequest):
+        body (CreateRunRequest): How to run an assistant on a thread. What is left out or null is
+            as the assistant has it.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -66,9 +66,13 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: CreateThreadAndRunRequest,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Make a thread and run an assistant on it
+
+     Makes a thread with its first messages and starts an assistant on it, in one request.
+
     Args:
-        body (CreateThreadAndRunRequest):
+        body (CreateThreadAndRunRequest): A thread to make and how to run an assistant on it. What
+            is left out or null is as the assistant has it.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -94,9 +98,13 @@ def sync(
     client: AuthenticatedClient | Client,
     body: CreateThreadAndRunRequest,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Make a thread and run an assistant on it
+
+     Makes a thread with its first messages and starts an assistant on it, in one request.
+
     Args:
-        body (CreateThreadAndRunRequest):
+        body (CreateThreadAndRunRequest): A thread to make and how to run an assistant on it. What
+            is left out or null is as the assistant has it.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -117,9 +125,13 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     body: CreateThreadAndRunRequest,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Make a thread and run an assistant on it
+
+     Makes a thread with its first messages and starts an assistant on it, in one request.
+
     Args:
-        body (CreateThreadAndRunRequest):
+        body (CreateThreadAndRunRequest): A thread to make and how to run an assistant on it. What
+            is left out or null is as the assistant has it.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -143,9 +155,13 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     body: CreateThreadAndRunRequest,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Make a thread and run an assistant on it
+
+     Makes a thread with its first messages and starts an assistant on it, in one request.
+
     Args:
-        body (CreateThreadAndRunRequest):
+        body (CreateThreadAndRunRequest): A thread to make and how to run an assistant on it. What
+            is left out or null is as the assistant has it.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

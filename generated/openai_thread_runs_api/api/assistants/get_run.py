@@ -64,7 +64,10 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Get a run
+
+     Gives the run as it is now.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -95,7 +98,10 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Get a run
+
+     Gives the run as it is now.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -121,7 +127,10 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Get a run
+
+     Gives the run as it is now.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -150,7 +159,10 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Get a run
+
+     Gives the run as it is now.
+
     Args:
         thread_id (str):
         run_id (str):

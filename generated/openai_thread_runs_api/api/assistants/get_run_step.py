@@ -87,7 +87,10 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     include: list[GetRunStepIncludeItem] | Unset = UNSET,
 ) -> Response[ErrorResponse | RunStepObject]:
-    """
+    """Get a step of a run
+
+     Gives one step of a run as it is now.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -124,7 +127,10 @@ def sync(
     client: AuthenticatedClient | Client,
     include: list[GetRunStepIncludeItem] | Unset = UNSET,
 ) -> ErrorResponse | RunStepObject | None:
-    """
+    """Get a step of a run
+
+     Gives one step of a run as it is now.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -156,7 +162,10 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     include: list[GetRunStepIncludeItem] | Unset = UNSET,
 ) -> Response[ErrorResponse | RunStepObject]:
-    """
+    """Get a step of a run
+
+     Gives one step of a run as it is now.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -191,7 +200,10 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     include: list[GetRunStepIncludeItem] | Unset = UNSET,
 ) -> ErrorResponse | RunStepObject | None:
-    """
+    """Get a step of a run
+
+     Gives one step of a run as it is now.
+
     Args:
         thread_id (str):
         run_id (str):

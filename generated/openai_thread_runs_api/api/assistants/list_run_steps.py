@@ -105,7 +105,10 @@ def sync_detailed(
     before: str | Unset = UNSET,
     include: list[ListRunStepsIncludeItem] | Unset = UNSET,
 ) -> Response[ErrorResponse | ListRunStepsResponse]:
-    """
+    """List the steps of a run
+
+     Gives one page of a run's steps, by their time of creation.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -151,7 +154,10 @@ def sync(
     before: str | Unset = UNSET,
     include: list[ListRunStepsIncludeItem] | Unset = UNSET,
 ) -> ErrorResponse | ListRunStepsResponse | None:
-    """
+    """List the steps of a run
+
+     Gives one page of a run's steps, by their time of creation.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -192,7 +198,10 @@ async def asyncio_detailed(
     before: str | Unset = UNSET,
     include: list[ListRunStepsIncludeItem] | Unset = UNSET,
 ) -> Response[ErrorResponse | ListRunStepsResponse]:
-    """
+    """List the steps of a run
+
+     Gives one page of a run's steps, by their time of creation.
+
     Args:
         thread_id (str):
         run_id (str):
@@ -236,7 +245,10 @@ async def asyncio(
     before: str | Unset = UNSET,
     include: list[ListRunStepsIncludeItem] | Unset = UNSET,
 ) -> ErrorResponse | ListRunStepsResponse | None:
-    """
+    """List the steps of a run
+
+     Gives one page of a run's steps, by their time of creation.
+
     Args:
         thread_id (str):
         run_id (str):

@@ -88,7 +88,10 @@ def sync_detailed(
     after: str | Unset = UNSET,
     before: str | Unset = UNSET,
 ) -> Response[ErrorResponse | ListRunsResponse]:
-    """
+    """List the runs of a thread
+
+     Gives one page of a thread's runs, by their time of creation.
+
     Args:
         thread_id (str):
         limit (int | Unset):  Default: 20.
@@ -128,7 +131,10 @@ def sync(
     after: str | Unset = UNSET,
     before: str | Unset = UNSET,
 ) -> ErrorResponse | ListRunsResponse | None:
-    """
+    """List the runs of a thread
+
+     Gives one page of a thread's runs, by their time of creation.
+
     Args:
         thread_id (str):
         limit (int | Unset):  Default: 20.
@@ -163,7 +169,10 @@ async def asyncio_detailed(
     after: str | Unset = UNSET,
     before: str | Unset = UNSET,
 ) -> Response[ErrorResponse | ListRunsResponse]:
-    """
+    """List the runs of a thread
+
+     Gives one page of a thread's runs, by their time of creation.
+
     Args:
         thread_id (str):
         limit (int | Unset):  Default: 20.
@@ -201,7 +210,10 @@ async def asyncio(
     after: str | Unset = UNSET,
     before: str | Unset = UNSET,
 ) -> ErrorResponse | ListRunsResponse | None:
-    """
+    """List the runs of a thread
+
+     Gives one page of a thread's runs, by their time of creation.
+
     Args:
         thread_id (str):
         limit (int | Unset):  Default: 20.

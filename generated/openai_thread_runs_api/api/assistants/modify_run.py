@@ -74,11 +74,14 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: ModifyRunRequest,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Change a run's metadata
+
+     Replaces the metadata of a run. Nothing else of a run can be changed.
+
     Args:
         thread_id (str):
         run_id (str):
-        body (ModifyRunRequest):
+        body (ModifyRunRequest): What to change of a run.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -108,11 +111,14 @@ def sync(
     client: AuthenticatedClient | Client,
     body: ModifyRunRequest,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Change a run's metadata
+
+     Replaces the metadata of a run. Nothing else of a run can be changed.
+
     Args:
         thread_id (str):
         run_id (str):
-        body (ModifyRunRequest):
+        body (ModifyRunRequest): What to change of a run.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -137,11 +143,14 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     body: ModifyRunRequest,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Change a run's metadata
+
+     Replaces the metadata of a run. Nothing else of a run can be changed.
+
     Args:
         thread_id (str):
         run_id (str):
-        body (ModifyRunRequest):
+        body (ModifyRunRequest): What to change of a run.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -169,11 +178,14 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     body: ModifyRunRequest,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Change a run's metadata
+
+     Replaces the metadata of a run. Nothing else of a run can be changed.
+
     Args:
         thread_id (str):
         run_id (str):
-        body (ModifyRunRequest):
+        body (ModifyRunRequest): What to change of a run.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

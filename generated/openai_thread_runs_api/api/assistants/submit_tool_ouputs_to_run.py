@@ -74,11 +74,16 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: SubmitToolOutputsRunRequest,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Answer a run's function calls
+
+     Hands in what the caller's functions gave. The run goes on once every call that it waits for has an
+    output.
+
     Args:
         thread_id (str):
         run_id (str):
-        body (SubmitToolOutputsRunRequest):
+        body (SubmitToolOutputsRunRequest): The outputs of the function calls that a run waits
+            for.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -108,11 +113,16 @@ def sync(
     client: AuthenticatedClient | Client,
     body: SubmitToolOutputsRunRequest,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Answer a run's function calls
+
+     Hands in what the caller's functions gave. The run goes on once every call that it waits for has an
+    output.
+
     Args:
         thread_id (str):
         run_id (str):
-        body (SubmitToolOutputsRunRequest):
+        body (SubmitToolOutputsRunRequest): The outputs of the function calls that a run waits
+            for.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -137,11 +147,16 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     body: SubmitToolOutputsRunRequest,
 ) -> Response[ErrorResponse | RunObject]:
-    """
+    """Answer a run's function calls
+
+     Hands in what the caller's functions gave. The run goes on once every call that it waits for has an
+    output.
+
     Args:
         thread_id (str):
         run_id (str):
-        body (SubmitToolOutputsRunRequest):
+        body (SubmitToolOutputsRunRequest): The outputs of the function calls that a run waits
+            for.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -169,11 +184,16 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     body: SubmitToolOutputsRunRequest,
 ) -> ErrorResponse | RunObject | None:
-    """
+    """Answer a run's function calls
+
+     Hands in what the caller's functions gave. The run goes on once every call that it waits for has an
+    output.
+
     Args:
         thread_id (str):
         run_id (str):
-        body (SubmitToolOutputsRunRequest):
+        body (SubmitToolOutputsRunRequest): The outputs of the function calls that a run waits
+            for.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
