@@ -9,39 +9,25 @@ if TYPE_CHECKING:
     from .assistant_tools_code import AssistantToolsCode
     from .assistant_tools_code_type import AssistantToolsCodeType
     from .assistant_tools_file_search import AssistantToolsFileSearch
-    from .assistant_tools_file_search_file_search import (
-        AssistantToolsFileSearchFileSearch,
-    )
+    from .assistant_tools_file_search_file_search import AssistantToolsFileSearchFileSearch
     from .assistant_tools_file_search_type import AssistantToolsFileSearchType
     from .assistant_tools_file_search_type_only import AssistantToolsFileSearchTypeOnly
-    from .assistant_tools_file_search_type_only_type import (
-        AssistantToolsFileSearchTypeOnlyType,
-    )
+    from .assistant_tools_file_search_type_only_type import AssistantToolsFileSearchTypeOnlyType
     from .assistant_tools_function import AssistantToolsFunction
     from .assistant_tools_function_type import AssistantToolsFunctionType
-    from .assistants_api_response_format_option_type_0 import (
-        AssistantsApiResponseFormatOptionType0,
-    )
-    from .assistants_api_tool_choice_option_type_0 import (
-        AssistantsApiToolChoiceOptionType0,
-    )
+    from .assistants_api_response_format_option_type_0 import AssistantsApiResponseFormatOptionType0
+    from .assistants_api_tool_choice_option_type_0 import AssistantsApiToolChoiceOptionType0
     from .assistants_named_tool_choice import AssistantsNamedToolChoice
     from .assistants_named_tool_choice_function import AssistantsNamedToolChoiceFunction
     from .assistants_named_tool_choice_type import AssistantsNamedToolChoiceType
     from .create_message_request import CreateMessageRequest
-    from .create_message_request_attachments_type_0_item import (
-        CreateMessageRequestAttachmentsType0Item,
-    )
+    from .create_message_request_attachments_type_0_item import CreateMessageRequestAttachmentsType0Item
     from .create_message_request_role import CreateMessageRequestRole
     from .create_run_include_item import CreateRunIncludeItem
     from .create_run_request import CreateRunRequest
     from .create_thread_and_run_request import CreateThreadAndRunRequest
-    from .create_thread_and_run_request_model_type_1 import (
-        CreateThreadAndRunRequestModelType1,
-    )
-    from .create_thread_and_run_request_tool_resources_type_0 import (
-        CreateThreadAndRunRequestToolResourcesType0,
-    )
+    from .create_thread_and_run_request_model_type_1 import CreateThreadAndRunRequestModelType1
+    from .create_thread_and_run_request_tool_resources_type_0 import CreateThreadAndRunRequestToolResourcesType0
     from .create_thread_and_run_request_tool_resources_type_0_code_interpreter import (
         CreateThreadAndRunRequestToolResourcesType0CodeInterpreter,
     )
@@ -49,15 +35,11 @@ if TYPE_CHECKING:
         CreateThreadAndRunRequestToolResourcesType0FileSearch,
     )
     from .create_thread_request import CreateThreadRequest
-    from .create_thread_request_tool_resources_type_0 import (
-        CreateThreadRequestToolResourcesType0,
-    )
+    from .create_thread_request_tool_resources_type_0 import CreateThreadRequestToolResourcesType0
     from .create_thread_request_tool_resources_type_0_code_interpreter import (
         CreateThreadRequestToolResourcesType0CodeInterpreter,
     )
-    from .create_thread_request_tool_resources_type_0_file_search import (
-        CreateThreadRequestToolResourcesType0FileSearch,
-    )
+    from .create_thread_request_tool_resources_type_0_file_search import CreateThreadRequestToolResourcesType0FileSearch
     from .create_thread_request_tool_resources_type_0_file_search_vector_stores_item import (
         CreateThreadRequestToolResourcesType0FileSearchVectorStoresItem,
     )
@@ -89,126 +71,82 @@ if TYPE_CHECKING:
     from .list_runs_order import ListRunsOrder
     from .list_runs_response import ListRunsResponse
     from .message_content_image_file_object import MessageContentImageFileObject
-    from .message_content_image_file_object_image_file import (
-        MessageContentImageFileObjectImageFile,
-    )
-    from .message_content_image_file_object_image_file_detail import (
-        MessageContentImageFileObjectImageFileDetail,
-    )
-    from .message_content_image_file_object_type import (
-        MessageContentImageFileObjectType,
-    )
+    from .message_content_image_file_object_image_file import MessageContentImageFileObjectImageFile
+    from .message_content_image_file_object_image_file_detail import MessageContentImageFileObjectImageFileDetail
+    from .message_content_image_file_object_type import MessageContentImageFileObjectType
     from .message_content_image_url_object import MessageContentImageUrlObject
-    from .message_content_image_url_object_image_url import (
-        MessageContentImageUrlObjectImageUrl,
-    )
-    from .message_content_image_url_object_image_url_detail import (
-        MessageContentImageUrlObjectImageUrlDetail,
-    )
+    from .message_content_image_url_object_image_url import MessageContentImageUrlObjectImageUrl
+    from .message_content_image_url_object_image_url_detail import MessageContentImageUrlObjectImageUrlDetail
     from .message_content_image_url_object_type import MessageContentImageUrlObjectType
     from .message_request_content_text_object import MessageRequestContentTextObject
-    from .message_request_content_text_object_type import (
-        MessageRequestContentTextObjectType,
-    )
-    from .metadata_type_0 import MetadataType0
+    from .message_request_content_text_object_type import MessageRequestContentTextObjectType
+    from .metadata import Metadata
     from .modify_run_request import ModifyRunRequest
     from .reasoning_effort_type_0 import ReasoningEffortType0
     from .response_format_json_object import ResponseFormatJsonObject
     from .response_format_json_object_type import ResponseFormatJsonObjectType
     from .response_format_json_schema import ResponseFormatJsonSchema
-    from .response_format_json_schema_json_schema import (
-        ResponseFormatJsonSchemaJsonSchema,
-    )
+    from .response_format_json_schema_json_schema import ResponseFormatJsonSchemaJsonSchema
     from .response_format_json_schema_schema import ResponseFormatJsonSchemaSchema
     from .response_format_json_schema_type import ResponseFormatJsonSchemaType
     from .response_format_text import ResponseFormatText
     from .response_format_text_type import ResponseFormatTextType
-    from .run_completion_usage_type_0 import RunCompletionUsageType0
+    from .run_completion_usage import RunCompletionUsage
     from .run_object import RunObject
-    from .run_object_incomplete_details_type_0 import RunObjectIncompleteDetailsType0
-    from .run_object_incomplete_details_type_0_reason import (
-        RunObjectIncompleteDetailsType0Reason,
-    )
-    from .run_object_last_error_type_0 import RunObjectLastErrorType0
-    from .run_object_last_error_type_0_code import RunObjectLastErrorType0Code
+    from .run_object_incomplete_details import RunObjectIncompleteDetails
+    from .run_object_incomplete_details_reason import RunObjectIncompleteDetailsReason
+    from .run_object_last_error import RunObjectLastError
+    from .run_object_last_error_code import RunObjectLastErrorCode
     from .run_object_object import RunObjectObject
-    from .run_object_required_action_type_0 import RunObjectRequiredActionType0
-    from .run_object_required_action_type_0_submit_tool_outputs import (
-        RunObjectRequiredActionType0SubmitToolOutputs,
-    )
-    from .run_object_required_action_type_0_type import RunObjectRequiredActionType0Type
+    from .run_object_required_action import RunObjectRequiredAction
+    from .run_object_required_action_submit_tool_outputs import RunObjectRequiredActionSubmitToolOutputs
+    from .run_object_required_action_type import RunObjectRequiredActionType
     from .run_object_status import RunObjectStatus
-    from .run_step_completion_usage_type_0 import RunStepCompletionUsageType0
-    from .run_step_details_message_creation_object import (
-        RunStepDetailsMessageCreationObject,
-    )
+    from .run_step_completion_usage import RunStepCompletionUsage
+    from .run_step_details_message_creation_object import RunStepDetailsMessageCreationObject
     from .run_step_details_message_creation_object_message_creation import (
         RunStepDetailsMessageCreationObjectMessageCreation,
     )
-    from .run_step_details_message_creation_object_type import (
-        RunStepDetailsMessageCreationObjectType,
-    )
-    from .run_step_details_tool_calls_code_object import (
-        RunStepDetailsToolCallsCodeObject,
-    )
+    from .run_step_details_message_creation_object_type import RunStepDetailsMessageCreationObjectType
+    from .run_step_details_tool_calls_code_object import RunStepDetailsToolCallsCodeObject
     from .run_step_details_tool_calls_code_object_code_interpreter import (
         RunStepDetailsToolCallsCodeObjectCodeInterpreter,
     )
-    from .run_step_details_tool_calls_code_object_type import (
-        RunStepDetailsToolCallsCodeObjectType,
-    )
-    from .run_step_details_tool_calls_code_output_image_object import (
-        RunStepDetailsToolCallsCodeOutputImageObject,
-    )
+    from .run_step_details_tool_calls_code_object_type import RunStepDetailsToolCallsCodeObjectType
+    from .run_step_details_tool_calls_code_output_image_object import RunStepDetailsToolCallsCodeOutputImageObject
     from .run_step_details_tool_calls_code_output_image_object_image import (
         RunStepDetailsToolCallsCodeOutputImageObjectImage,
     )
     from .run_step_details_tool_calls_code_output_image_object_type import (
         RunStepDetailsToolCallsCodeOutputImageObjectType,
     )
-    from .run_step_details_tool_calls_code_output_logs_object import (
-        RunStepDetailsToolCallsCodeOutputLogsObject,
-    )
+    from .run_step_details_tool_calls_code_output_logs_object import RunStepDetailsToolCallsCodeOutputLogsObject
     from .run_step_details_tool_calls_code_output_logs_object_type import (
         RunStepDetailsToolCallsCodeOutputLogsObjectType,
     )
-    from .run_step_details_tool_calls_file_search_object import (
-        RunStepDetailsToolCallsFileSearchObject,
-    )
+    from .run_step_details_tool_calls_file_search_object import RunStepDetailsToolCallsFileSearchObject
     from .run_step_details_tool_calls_file_search_object_file_search import (
         RunStepDetailsToolCallsFileSearchObjectFileSearch,
     )
-    from .run_step_details_tool_calls_file_search_object_type import (
-        RunStepDetailsToolCallsFileSearchObjectType,
-    )
+    from .run_step_details_tool_calls_file_search_object_type import RunStepDetailsToolCallsFileSearchObjectType
     from .run_step_details_tool_calls_file_search_ranking_options_object import (
         RunStepDetailsToolCallsFileSearchRankingOptionsObject,
     )
-    from .run_step_details_tool_calls_file_search_result_object import (
-        RunStepDetailsToolCallsFileSearchResultObject,
-    )
+    from .run_step_details_tool_calls_file_search_result_object import RunStepDetailsToolCallsFileSearchResultObject
     from .run_step_details_tool_calls_file_search_result_object_content_item import (
         RunStepDetailsToolCallsFileSearchResultObjectContentItem,
     )
     from .run_step_details_tool_calls_file_search_result_object_content_item_type import (
         RunStepDetailsToolCallsFileSearchResultObjectContentItemType,
     )
-    from .run_step_details_tool_calls_function_object import (
-        RunStepDetailsToolCallsFunctionObject,
-    )
-    from .run_step_details_tool_calls_function_object_function import (
-        RunStepDetailsToolCallsFunctionObjectFunction,
-    )
-    from .run_step_details_tool_calls_function_object_type import (
-        RunStepDetailsToolCallsFunctionObjectType,
-    )
+    from .run_step_details_tool_calls_function_object import RunStepDetailsToolCallsFunctionObject
+    from .run_step_details_tool_calls_function_object_function import RunStepDetailsToolCallsFunctionObjectFunction
+    from .run_step_details_tool_calls_function_object_type import RunStepDetailsToolCallsFunctionObjectType
     from .run_step_details_tool_calls_object import RunStepDetailsToolCallsObject
-    from .run_step_details_tool_calls_object_type import (
-        RunStepDetailsToolCallsObjectType,
-    )
+    from .run_step_details_tool_calls_object_type import RunStepDetailsToolCallsObjectType
     from .run_step_object import RunStepObject
-    from .run_step_object_last_error_type_0 import RunStepObjectLastErrorType0
-    from .run_step_object_last_error_type_0_code import RunStepObjectLastErrorType0Code
+    from .run_step_object_last_error import RunStepObjectLastError
+    from .run_step_object_last_error_code import RunStepObjectLastErrorCode
     from .run_step_object_object import RunStepObjectObject
     from .run_step_object_status import RunStepObjectStatus
     from .run_step_object_type import RunStepObjectType
@@ -216,9 +154,7 @@ if TYPE_CHECKING:
     from .run_tool_call_object_function import RunToolCallObjectFunction
     from .run_tool_call_object_type import RunToolCallObjectType
     from .submit_tool_outputs_run_request import SubmitToolOutputsRunRequest
-    from .submit_tool_outputs_run_request_tool_outputs_item import (
-        SubmitToolOutputsRunRequestToolOutputsItem,
-    )
+    from .submit_tool_outputs_run_request_tool_outputs_item import SubmitToolOutputsRunRequestToolOutputsItem
     from .truncation_object import TruncationObject
     from .truncation_object_type import TruncationObjectType
 
@@ -280,7 +216,7 @@ _MODULES = {
     "MessageContentImageUrlObjectType": ".message_content_image_url_object_type",
     "MessageRequestContentTextObject": ".message_request_content_text_object",
     "MessageRequestContentTextObjectType": ".message_request_content_text_object_type",
-    "MetadataType0": ".metadata_type_0",
+    "Metadata": ".metadata",
     "ModifyRunRequest": ".modify_run_request",
     "ReasoningEffortType0": ".reasoning_effort_type_0",
     "ResponseFormatJsonObject": ".response_format_json_object",
@@ -291,18 +227,18 @@ _MODULES = {
     "ResponseFormatJsonSchemaType": ".response_format_json_schema_type",
     "ResponseFormatText": ".response_format_text",
     "ResponseFormatTextType": ".response_format_text_type",
-    "RunCompletionUsageType0": ".run_completion_usage_type_0",
+    "RunCompletionUsage": ".run_completion_usage",
     "RunObject": ".run_object",
-    "RunObjectIncompleteDetailsType0": ".run_object_incomplete_details_type_0",
-    "RunObjectIncompleteDetailsType0Reason": ".run_object_incomplete_details_type_0_reason",
-    "RunObjectLastErrorType0": ".run_object_last_error_type_0",
-    "RunObjectLastErrorType0Code": ".run_object_last_error_type_0_code",
+    "RunObjectIncompleteDetails": ".run_object_incomplete_details",
+    "RunObjectIncompleteDetailsReason": ".run_object_incomplete_details_reason",
+    "RunObjectLastError": ".run_object_last_error",
+    "RunObjectLastErrorCode": ".run_object_last_error_code",
     "RunObjectObject": ".run_object_object",
-    "RunObjectRequiredActionType0": ".run_object_required_action_type_0",
-    "RunObjectRequiredActionType0SubmitToolOutputs": ".run_object_required_action_type_0_submit_tool_outputs",
-    "RunObjectRequiredActionType0Type": ".run_object_required_action_type_0_type",
+    "RunObjectRequiredAction": ".run_object_required_action",
+    "RunObjectRequiredActionSubmitToolOutputs": ".run_object_required_action_submit_tool_outputs",
+    "RunObjectRequiredActionType": ".run_object_required_action_type",
     "RunObjectStatus": ".run_object_status",
-    "RunStepCompletionUsageType0": ".run_step_completion_usage_type_0",
+    "RunStepCompletionUsage": ".run_step_completion_usage",
     "RunStepDetailsMessageCreationObject": ".run_step_details_message_creation_object",
     "RunStepDetailsMessageCreationObjectMessageCreation": ".run_step_details_message_creation_object_message_creation",
     "RunStepDetailsMessageCreationObjectType": ".run_step_details_message_creation_object_type",
@@ -327,8 +263,8 @@ _MODULES = {
     "RunStepDetailsToolCallsObject": ".run_step_details_tool_calls_object",
     "RunStepDetailsToolCallsObjectType": ".run_step_details_tool_calls_object_type",
     "RunStepObject": ".run_step_object",
-    "RunStepObjectLastErrorType0": ".run_step_object_last_error_type_0",
-    "RunStepObjectLastErrorType0Code": ".run_step_object_last_error_type_0_code",
+    "RunStepObjectLastError": ".run_step_object_last_error",
+    "RunStepObjectLastErrorCode": ".run_step_object_last_error_code",
     "RunStepObjectObject": ".run_step_object_object",
     "RunStepObjectStatus": ".run_step_object_status",
     "RunStepObjectType": ".run_step_object_type",
@@ -414,7 +350,7 @@ __all__ = (
     "MessageContentImageUrlObjectType",
     "MessageRequestContentTextObject",
     "MessageRequestContentTextObjectType",
-    "MetadataType0",
+    "Metadata",
     "ModifyRunRequest",
     "ReasoningEffortType0",
     "ResponseFormatJsonObject",
@@ -425,18 +361,18 @@ __all__ = (
     "ResponseFormatJsonSchemaType",
     "ResponseFormatText",
     "ResponseFormatTextType",
-    "RunCompletionUsageType0",
+    "RunCompletionUsage",
     "RunObject",
-    "RunObjectIncompleteDetailsType0",
-    "RunObjectIncompleteDetailsType0Reason",
-    "RunObjectLastErrorType0",
-    "RunObjectLastErrorType0Code",
+    "RunObjectIncompleteDetails",
+    "RunObjectIncompleteDetailsReason",
+    "RunObjectLastError",
+    "RunObjectLastErrorCode",
     "RunObjectObject",
-    "RunObjectRequiredActionType0",
-    "RunObjectRequiredActionType0SubmitToolOutputs",
-    "RunObjectRequiredActionType0Type",
+    "RunObjectRequiredAction",
+    "RunObjectRequiredActionSubmitToolOutputs",
+    "RunObjectRequiredActionType",
     "RunObjectStatus",
-    "RunStepCompletionUsageType0",
+    "RunStepCompletionUsage",
     "RunStepDetailsMessageCreationObject",
     "RunStepDetailsMessageCreationObjectMessageCreation",
     "RunStepDetailsMessageCreationObjectType",
@@ -461,8 +397,8 @@ __all__ = (
     "RunStepDetailsToolCallsObject",
     "RunStepDetailsToolCallsObjectType",
     "RunStepObject",
-    "RunStepObjectLastErrorType0",
-    "RunStepObjectLastErrorType0Code",
+    "RunStepObjectLastError",
+    "RunStepObjectLastErrorCode",
     "RunStepObjectObject",
     "RunStepObjectStatus",
     "RunStepObjectType",

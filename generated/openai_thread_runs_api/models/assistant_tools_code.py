@@ -10,9 +10,7 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.assistant_tools_code_type import (
-        AssistantToolsCodeType,
-    )
+    from ..models.assistant_tools_code_type import AssistantToolsCodeType
 
 _UNSET = cast(Any, UNSET)
 

@@ -10,9 +10,7 @@ from ..model_base import Model, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.assistant_tools_file_search_file_search import (
-        AssistantToolsFileSearchFileSearch,
-    )
+    from ..models.assistant_tools_file_search_file_search import AssistantToolsFileSearchFileSearch
     from ..models.assistant_tools_file_search_type import (
         AssistantToolsFileSearchType,
     )

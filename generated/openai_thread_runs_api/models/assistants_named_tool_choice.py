@@ -10,9 +10,7 @@ from ..model_base import Model, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.assistants_named_tool_choice_function import (
-        AssistantsNamedToolChoiceFunction,
-    )
+    from ..models.assistants_named_tool_choice_function import AssistantsNamedToolChoiceFunction
     from ..models.assistants_named_tool_choice_type import (
         AssistantsNamedToolChoiceType,
     )

@@ -10,18 +10,12 @@ from ..model_base import Model, UnknownObject, list_of, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.create_message_request_attachments_type_0_item import (
-        CreateMessageRequestAttachmentsType0Item,
-    )
-    from ..models.create_message_request_role import (
-        CreateMessageRequestRole,
-    )
+    from ..models.create_message_request_attachments_type_0_item import CreateMessageRequestAttachmentsType0Item
+    from ..models.create_message_request_role import CreateMessageRequestRole
     from ..models.message_content_image_file_object import MessageContentImageFileObject
     from ..models.message_content_image_url_object import MessageContentImageUrlObject
-    from ..models.message_request_content_text_object import (
-        MessageRequestContentTextObject,
-    )
-    from ..models.metadata_type_0 import MetadataType0
+    from ..models.message_request_content_text_object import MessageRequestContentTextObject
+    from ..models.metadata import Metadata
 
 _UNSET = cast(Any, UNSET)
 
@@ -34,8 +28,8 @@ class CreateMessageRequest(Model):
         role (CreateMessageRequestRole): Who speaks: `user`, or `assistant` for an earlier answer.
         content (str | list[MessageContentImageFileObject | MessageContentImageUrlObject | MessageRequestContentTextObject | UnknownObject]): Text, or parts of text and images.
         attachments (list[CreateMessageRequestAttachmentsType0Item] | None): Files that go with the message, each with the tools that get it; null for none.
-        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
-            are none.
+        metadata (Metadata | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where
+            there are none.
     """
 
     role: CreateMessageRequestRole = _attrs_field(metadata=sent_as("role"))
@@ -60,4 +54,4 @@ class CreateMessageRequest(Model):
     attachments: list[CreateMessageRequestAttachmentsType0Item] | None = _attrs_field(
         default=_UNSET, metadata=sent_as("attachments", list_of(one_of("CreateMessageRequestAttachmentsType0Item")))
     )
-    metadata: MetadataType0 | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("MetadataType0")))
+    metadata: Metadata | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("Metadata")))

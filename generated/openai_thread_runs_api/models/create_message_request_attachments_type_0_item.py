@@ -11,9 +11,7 @@ from ..types import UNSET
 
 if TYPE_CHECKING:
     from ..models.assistant_tools_code import AssistantToolsCode
-    from ..models.assistant_tools_file_search_type_only import (
-        AssistantToolsFileSearchTypeOnly,
-    )
+    from ..models.assistant_tools_file_search_type_only import AssistantToolsFileSearchTypeOnly
 
 _UNSET = cast(Any, UNSET)
 

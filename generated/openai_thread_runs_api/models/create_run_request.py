@@ -10,9 +10,7 @@ from ..model_base import Model, UnknownObject, list_of, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.assistant_supported_models import (
-        AssistantSupportedModels,
-    )
+    from ..models.assistant_supported_models import AssistantSupportedModels
     from ..models.assistant_tools_code import AssistantToolsCode
     from ..models.assistant_tools_file_search import AssistantToolsFileSearch
     from ..models.assistant_tools_function import AssistantToolsFunction
@@ -24,10 +22,8 @@ if TYPE_CHECKING:
     )
     from ..models.assistants_named_tool_choice import AssistantsNamedToolChoice
     from ..models.create_message_request import CreateMessageRequest
-    from ..models.metadata_type_0 import MetadataType0
-    from ..models.reasoning_effort_type_0 import (
-        ReasoningEffortType0,
-    )
+    from ..models.metadata import Metadata
+    from ..models.reasoning_effort_type_0 import ReasoningEffortType0
     from ..models.response_format_json_object import ResponseFormatJsonObject
     from ..models.response_format_json_schema import ResponseFormatJsonSchema
     from ..models.response_format_text import ResponseFormatText
@@ -48,16 +44,16 @@ class CreateRunRequest(Model):
         additional_instructions (str | None): Instructions to add to the assistant's; null for none.
         additional_messages (list[CreateMessageRequest] | None): Messages to add to the thread before the run; null for none.
         tools (list[AssistantToolsCode | AssistantToolsFileSearch | AssistantToolsFunction | UnknownObject] | None): Tools in place of the assistant's; null for the assistant's own.
-        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
-            are none.
+        metadata (Metadata | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where
+            there are none.
         temperature (float | None): Sampling temperature, from 0 (steady) to 2 (wild); null for the assistant's own.
-        top_p (float | None): Nucleus sampling: the share of probability to draw tokens from, from 0 to 1; null for the assistant's
-            own.
+        top_p (float | None): Nucleus sampling: the share of probability to draw tokens from, from 0 to 1; null for the
+            assistant's own.
         stream (bool | None): True to get the run's events as they happen (server-sent events), in place of the run.
-        max_prompt_tokens (int | None): Bound on the prompt tokens of the whole run; the run ends as `incomplete` when it is reached. Null for
-            none.
-        max_completion_tokens (int | None): Bound on the completion tokens of the whole run; the run ends as `incomplete` when it is reached. Null
+        max_prompt_tokens (int | None): Bound on the prompt tokens of the whole run; the run ends as `incomplete` when it is reached. Null
             for none.
+        max_completion_tokens (int | None): Bound on the completion tokens of the whole run; the run ends as `incomplete` when it is reached.
+            Null for none.
         truncation_strategy (TruncationObject | None): How much of the thread the model gets to see; null to leave it to the server.
         tool_choice (AssistantsApiToolChoiceOptionType0 | AssistantsNamedToolChoice | None): Which tool the model has to use; null to leave it to the model.
         parallel_tool_calls (bool | None): Whether the model may call several functions at once.
@@ -80,7 +76,7 @@ class CreateRunRequest(Model):
             ),
         )
     )
-    metadata: MetadataType0 | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("MetadataType0")))
+    metadata: Metadata | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("Metadata")))
     temperature: float | None = _attrs_field(default=_UNSET, metadata=sent_as("temperature"))
     top_p: float | None = _attrs_field(default=_UNSET, metadata=sent_as("top_p"))
     stream: bool | None = _attrs_field(default=_UNSET, metadata=sent_as("stream"))

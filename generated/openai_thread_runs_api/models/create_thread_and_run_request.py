@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from ..models.create_thread_and_run_request_model_type_1 import (
         CreateThreadAndRunRequestModelType1,
     )
-    from ..models.create_thread_and_run_request_tool_resources_type_0 import (
-        CreateThreadAndRunRequestToolResourcesType0,
-    )
+    from ..models.create_thread_and_run_request_tool_resources_type_0 import CreateThreadAndRunRequestToolResourcesType0
     from ..models.create_thread_request import CreateThreadRequest
-    from ..models.metadata_type_0 import MetadataType0
+    from ..models.metadata import Metadata
     from ..models.response_format_json_object import ResponseFormatJsonObject
     from ..models.response_format_json_schema import ResponseFormatJsonSchema
     from ..models.response_format_text import ResponseFormatText
@@ -46,17 +44,18 @@ class CreateThreadAndRunRequest(Model):
         model (str | CreateThreadAndRunRequestModelType1 | None): Model to use in place of the assistant's; null for the assistant's own.
         instructions (str | None): Instructions in place of the assistant's; null for the assistant's own.
         tools (list[AssistantToolsCode | AssistantToolsFileSearch | AssistantToolsFunction | UnknownObject] | None): Tools in place of the assistant's; null for the assistant's own.
-        tool_resources (CreateThreadAndRunRequestToolResourcesType0 | None): What the tools work on in this run: files and vector stores, by their ids; null for the assistant's own.
-        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
-            are none.
-        temperature (float | None): Sampling temperature, from 0 (steady) to 2 (wild); null for the assistant's own.
-        top_p (float | None): Nucleus sampling: the share of probability to draw tokens from, from 0 to 1; null for the assistant's
+        tool_resources (CreateThreadAndRunRequestToolResourcesType0 | None): What the tools work on in this run: files and vector stores, by their ids; null for the assistant's
             own.
+        metadata (Metadata | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where
+            there are none.
+        temperature (float | None): Sampling temperature, from 0 (steady) to 2 (wild); null for the assistant's own.
+        top_p (float | None): Nucleus sampling: the share of probability to draw tokens from, from 0 to 1; null for the
+            assistant's own.
         stream (bool | None): True to get the run's events as they happen (server-sent events), in place of the run.
-        max_prompt_tokens (int | None): Bound on the prompt tokens of the whole run; the run ends as `incomplete` when it is reached. Null for
-            none.
-        max_completion_tokens (int | None): Bound on the completion tokens of the whole run; the run ends as `incomplete` when it is reached. Null
+        max_prompt_tokens (int | None): Bound on the prompt tokens of the whole run; the run ends as `incomplete` when it is reached. Null
             for none.
+        max_completion_tokens (int | None): Bound on the completion tokens of the whole run; the run ends as `incomplete` when it is reached.
+            Null for none.
         truncation_strategy (TruncationObject | None): How much of the thread the model gets to see; null to leave it to the server.
         tool_choice (AssistantsApiToolChoiceOptionType0 | AssistantsNamedToolChoice | None): Which tool the model has to use; null to leave it to the model.
         parallel_tool_calls (bool | None): Whether the model may call several functions at once.
@@ -80,7 +79,7 @@ class CreateThreadAndRunRequest(Model):
     tool_resources: CreateThreadAndRunRequestToolResourcesType0 | None = _attrs_field(
         default=_UNSET, metadata=sent_as("tool_resources", one_of("CreateThreadAndRunRequestToolResourcesType0"))
     )
-    metadata: MetadataType0 | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("MetadataType0")))
+    metadata: Metadata | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("Metadata")))
     temperature: float | None = _attrs_field(default=_UNSET, metadata=sent_as("temperature"))
     top_p: float | None = _attrs_field(default=_UNSET, metadata=sent_as("top_p"))
     stream: bool | None = _attrs_field(default=_UNSET, metadata=sent_as("stream"))

@@ -11,10 +11,8 @@ from ..types import UNSET
 
 if TYPE_CHECKING:
     from ..models.create_message_request import CreateMessageRequest
-    from ..models.create_thread_request_tool_resources_type_0 import (
-        CreateThreadRequestToolResourcesType0,
-    )
-    from ..models.metadata_type_0 import MetadataType0
+    from ..models.create_thread_request_tool_resources_type_0 import CreateThreadRequestToolResourcesType0
+    from ..models.metadata import Metadata
 
 _UNSET = cast(Any, UNSET)
 
@@ -26,8 +24,8 @@ class CreateThreadRequest(Model):
     Attributes:
         messages (list[CreateMessageRequest] | None): The thread's first messages.
         tool_resources (CreateThreadRequestToolResourcesType0 | None): What the tools work on in this thread: files and vector stores, by their ids; null for none.
-        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
-            are none.
+        metadata (Metadata | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where
+            there are none.
     """
 
     messages: list[CreateMessageRequest] | None = _attrs_field(
@@ -36,4 +34,4 @@ class CreateThreadRequest(Model):
     tool_resources: CreateThreadRequestToolResourcesType0 | None = _attrs_field(
         default=_UNSET, metadata=sent_as("tool_resources", one_of("CreateThreadRequestToolResourcesType0"))
     )
-    metadata: MetadataType0 | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("MetadataType0")))
+    metadata: Metadata | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("Metadata")))

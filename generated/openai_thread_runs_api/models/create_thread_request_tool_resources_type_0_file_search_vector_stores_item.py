@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..models.create_thread_request_tool_resources_type_0_file_search_vector_stores_item_chunking_strategy_type_1 import (
         CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1,
     )
-    from ..models.metadata_type_0 import MetadataType0
+    from ..models.metadata import Metadata
 
 _UNSET = cast(Any, UNSET)
 
@@ -28,8 +28,8 @@ class CreateThreadRequestToolResourcesType0FileSearchVectorStoresItem(Model):
     Attributes:
         file_ids (list[str] | None)
         chunking_strategy (CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType0 | CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1 | UnknownObject | None)
-        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
-            are none.
+        metadata (Metadata | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where
+            there are none.
     """
 
     file_ids: list[str] | None = _attrs_field(default=_UNSET, metadata=sent_as("file_ids"))
@@ -48,4 +48,4 @@ class CreateThreadRequestToolResourcesType0FileSearchVectorStoresItem(Model):
             ),
         ),
     )
-    metadata: MetadataType0 | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("MetadataType0")))
+    metadata: Metadata | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("Metadata")))

@@ -10,9 +10,7 @@ from ..model_base import Model, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.message_content_image_url_object_image_url import (
-        MessageContentImageUrlObjectImageUrl,
-    )
+    from ..models.message_content_image_url_object_image_url import MessageContentImageUrlObjectImageUrl
     from ..models.message_content_image_url_object_type import (
         MessageContentImageUrlObjectType,
     )

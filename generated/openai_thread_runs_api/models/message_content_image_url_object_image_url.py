@@ -10,9 +10,7 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.message_content_image_url_object_image_url_detail import (
-        MessageContentImageUrlObjectImageUrlDetail,
-    )
+    from ..models.message_content_image_url_object_image_url_detail import MessageContentImageUrlObjectImageUrlDetail
 
 _UNSET = cast(Any, UNSET)
 

@@ -10,9 +10,7 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.message_request_content_text_object_type import (
-        MessageRequestContentTextObjectType,
-    )
+    from ..models.message_request_content_text_object_type import MessageRequestContentTextObjectType
 
 _UNSET = cast(Any, UNSET)
 

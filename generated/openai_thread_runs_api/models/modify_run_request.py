@@ -10,7 +10,7 @@ from ..model_base import Model, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.metadata_type_0 import MetadataType0
+    from ..models.metadata import Metadata
 
 _UNSET = cast(Any, UNSET)
 
@@ -20,8 +20,8 @@ class ModifyRunRequest(Model):
     """What to change of a run.
 
     Attributes:
-        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
-            are none.
+        metadata (Metadata | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where
+            there are none.
     """
 
-    metadata: MetadataType0 | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("MetadataType0")))
+    metadata: Metadata | None = _attrs_field(default=_UNSET, metadata=sent_as("metadata", one_of("Metadata")))

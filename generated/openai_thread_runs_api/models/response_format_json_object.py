@@ -10,9 +10,7 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.response_format_json_object_type import (
-        ResponseFormatJsonObjectType,
-    )
+    from ..models.response_format_json_object_type import ResponseFormatJsonObjectType
 
 _UNSET = cast(Any, UNSET)
 

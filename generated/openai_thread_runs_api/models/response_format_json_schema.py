@@ -10,10 +10,10 @@ from ..model_base import Model, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.response_format_json_schema_json_schema import (
-        ResponseFormatJsonSchemaJsonSchema,
+    from ..models.response_format_json_schema_json_schema import ResponseFormatJsonSchemaJsonSchema
+    from ..models.response_format_json_schema_type import (
+        ResponseFormatJsonSchemaType,
     )
-    from ..models.response_format_json_schema_type import ResponseFormatJsonSchemaType
 
 _UNSET = cast(Any, UNSET)
 

@@ -10,9 +10,7 @@ from ..model_base import Model, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.response_format_json_schema_schema import (
-        ResponseFormatJsonSchemaSchema,
-    )
+    from ..models.response_format_json_schema_schema import ResponseFormatJsonSchemaSchema
 
 _UNSET = cast(Any, UNSET)
 

@@ -10,9 +10,7 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.response_format_text_type import (
-        ResponseFormatTextType,
-    )
+    from ..models.response_format_text_type import ResponseFormatTextType
 
 _UNSET = cast(Any, UNSET)
 

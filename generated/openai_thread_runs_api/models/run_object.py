@@ -20,17 +20,15 @@ if TYPE_CHECKING:
         AssistantsApiToolChoiceOptionType0,
     )
     from ..models.assistants_named_tool_choice import AssistantsNamedToolChoice
-    from ..models.metadata_type_0 import MetadataType0
+    from ..models.metadata import Metadata
     from ..models.response_format_json_object import ResponseFormatJsonObject
     from ..models.response_format_json_schema import ResponseFormatJsonSchema
     from ..models.response_format_text import ResponseFormatText
-    from ..models.run_completion_usage_type_0 import RunCompletionUsageType0
-    from ..models.run_object_incomplete_details_type_0 import (
-        RunObjectIncompleteDetailsType0,
-    )
-    from ..models.run_object_last_error_type_0 import RunObjectLastErrorType0
+    from ..models.run_completion_usage import RunCompletionUsage
+    from ..models.run_object_incomplete_details import RunObjectIncompleteDetails
+    from ..models.run_object_last_error import RunObjectLastError
     from ..models.run_object_object import RunObjectObject
-    from ..models.run_object_required_action_type_0 import RunObjectRequiredActionType0
+    from ..models.run_object_required_action import RunObjectRequiredAction
     from ..models.run_object_status import RunObjectStatus
     from ..models.truncation_object import TruncationObject
 
@@ -49,20 +47,20 @@ class RunObject(Model):
         assistant_id (str): Id of the assistant that runs.
         status (RunObjectStatus): Where the run stands. It has ended when this is `completed`, `failed`, `cancelled`, `expired` or
             `incomplete`; `requires_action` waits for the caller.
-        required_action (RunObjectRequiredActionType0 | None): What the run waits for; null unless its status is `requires_action`.
-        last_error (RunObjectLastErrorType0 | None): Why the run failed; null where it did not.
+        required_action (RunObjectRequiredAction | None): What the run waits for; null unless its status is `requires_action`.
+        last_error (RunObjectLastError | None): Why the run failed; null where it did not.
         expires_at (int | None): When an unfinished run is given up: Unix time in seconds; null once it has ended.
         started_at (int | None): When work on it began: Unix time in seconds; null before that.
         cancelled_at (int | None): When it was cancelled: Unix time in seconds; null where it was not.
         failed_at (int | None): When it failed: Unix time in seconds; null where it did not.
         completed_at (int | None): When it was completed: Unix time in seconds; null where it was not.
-        incomplete_details (RunObjectIncompleteDetailsType0 | None): Why the run ended early; null unless its status is `incomplete`.
+        incomplete_details (RunObjectIncompleteDetails | None): Why the run ended early; null unless its status is `incomplete`.
         model (str): Name of the model that was used.
         instructions (str): The instructions that the assistant followed in this run.
         tools (list[AssistantToolsCode | AssistantToolsFileSearch | AssistantToolsFunction | UnknownObject]): The tools that the assistant could use in this run.
-        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
-            are none.
-        usage (RunCompletionUsageType0 | None): Tokens that the whole run used; null until it has ended.
+        metadata (Metadata | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where
+            there are none.
+        usage (RunCompletionUsage | None): Tokens that the whole run used; null until it has ended.
         max_prompt_tokens (int | None): Bound on the prompt tokens of the whole run; null for none.
         max_completion_tokens (int | None): Bound on the completion tokens of the whole run; null for none.
         truncation_strategy (TruncationObject | None): How much of the thread the model saw; null where it was not said.
@@ -70,8 +68,8 @@ class RunObject(Model):
         parallel_tool_calls (bool): Whether the model may call several functions at once.
         response_format (AssistantsApiResponseFormatOptionType0 | ResponseFormatText | ResponseFormatJsonObject | ResponseFormatJsonSchema | UnknownObject | None): The form that the model had to answer in.
         temperature (float | None): Sampling temperature; null where the model's own was used.
-        top_p (float | None): Nucleus sampling: the share of probability that tokens are drawn from; null where the model's own was
-            used.
+        top_p (float | None): Nucleus sampling: the share of probability that tokens are drawn from; null where the model's own
+            was used.
     """
 
     id: str = _attrs_field(metadata=sent_as("id"))
@@ -80,19 +78,17 @@ class RunObject(Model):
     thread_id: str = _attrs_field(metadata=sent_as("thread_id"))
     assistant_id: str = _attrs_field(metadata=sent_as("assistant_id"))
     status: RunObjectStatus = _attrs_field(metadata=sent_as("status"))
-    required_action: RunObjectRequiredActionType0 | None = _attrs_field(
-        metadata=sent_as("required_action", one_of("RunObjectRequiredActionType0"))
+    required_action: RunObjectRequiredAction | None = _attrs_field(
+        metadata=sent_as("required_action", one_of("RunObjectRequiredAction"))
     )
-    last_error: RunObjectLastErrorType0 | None = _attrs_field(
-        metadata=sent_as("last_error", one_of("RunObjectLastErrorType0"))
-    )
+    last_error: RunObjectLastError | None = _attrs_field(metadata=sent_as("last_error", one_of("RunObjectLastError")))
     expires_at: int | None = _attrs_field(metadata=sent_as("expires_at"))
     started_at: int | None = _attrs_field(metadata=sent_as("started_at"))
     cancelled_at: int | None = _attrs_field(metadata=sent_as("cancelled_at"))
     failed_at: int | None = _attrs_field(metadata=sent_as("failed_at"))
     completed_at: int | None = _attrs_field(metadata=sent_as("completed_at"))
-    incomplete_details: RunObjectIncompleteDetailsType0 | None = _attrs_field(
-        metadata=sent_as("incomplete_details", one_of("RunObjectIncompleteDetailsType0"))
+    incomplete_details: RunObjectIncompleteDetails | None = _attrs_field(
+        metadata=sent_as("incomplete_details", one_of("RunObjectIncompleteDetails"))
     )
     model: str = _attrs_field(metadata=sent_as("model"))
     instructions: str = _attrs_field(metadata=sent_as("instructions"))
@@ -101,8 +97,8 @@ class RunObject(Model):
             "tools", list_of(one_of("AssistantToolsCode", "AssistantToolsFileSearch", "AssistantToolsFunction"))
         )
     )
-    metadata: MetadataType0 | None = _attrs_field(metadata=sent_as("metadata", one_of("MetadataType0")))
-    usage: RunCompletionUsageType0 | None = _attrs_field(metadata=sent_as("usage", one_of("RunCompletionUsageType0")))
+    metadata: Metadata | None = _attrs_field(metadata=sent_as("metadata", one_of("Metadata")))
+    usage: RunCompletionUsage | None = _attrs_field(metadata=sent_as("usage", one_of("RunCompletionUsage")))
     max_prompt_tokens: int | None = _attrs_field(metadata=sent_as("max_prompt_tokens"))
     max_completion_tokens: int | None = _attrs_field(metadata=sent_as("max_completion_tokens"))
     truncation_strategy: TruncationObject | None = _attrs_field(

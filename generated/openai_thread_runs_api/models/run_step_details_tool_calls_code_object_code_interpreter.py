@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from ..models.run_step_details_tool_calls_code_output_image_object import (
         RunStepDetailsToolCallsCodeOutputImageObject,
     )
-    from ..models.run_step_details_tool_calls_code_output_logs_object import (
-        RunStepDetailsToolCallsCodeOutputLogsObject,
-    )
+    from ..models.run_step_details_tool_calls_code_output_logs_object import RunStepDetailsToolCallsCodeOutputLogsObject
 
 _UNSET = cast(Any, UNSET)
 

@@ -10,15 +10,9 @@ from ..model_base import Model, UnknownObject, list_of, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.run_step_details_tool_calls_code_object import (
-        RunStepDetailsToolCallsCodeObject,
-    )
-    from ..models.run_step_details_tool_calls_file_search_object import (
-        RunStepDetailsToolCallsFileSearchObject,
-    )
-    from ..models.run_step_details_tool_calls_function_object import (
-        RunStepDetailsToolCallsFunctionObject,
-    )
+    from ..models.run_step_details_tool_calls_code_object import RunStepDetailsToolCallsCodeObject
+    from ..models.run_step_details_tool_calls_file_search_object import RunStepDetailsToolCallsFileSearchObject
+    from ..models.run_step_details_tool_calls_function_object import RunStepDetailsToolCallsFunctionObject
     from ..models.run_step_details_tool_calls_object_type import (
         RunStepDetailsToolCallsObjectType,
     )

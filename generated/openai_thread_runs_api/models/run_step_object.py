@@ -10,24 +10,14 @@ from ..model_base import Model, UnknownObject, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.metadata_type_0 import MetadataType0
-    from ..models.run_step_completion_usage_type_0 import RunStepCompletionUsageType0
-    from ..models.run_step_details_message_creation_object import (
-        RunStepDetailsMessageCreationObject,
-    )
-    from ..models.run_step_details_tool_calls_object import (
-        RunStepDetailsToolCallsObject,
-    )
-    from ..models.run_step_object_last_error_type_0 import RunStepObjectLastErrorType0
-    from ..models.run_step_object_object import (
-        RunStepObjectObject,
-    )
-    from ..models.run_step_object_status import (
-        RunStepObjectStatus,
-    )
-    from ..models.run_step_object_type import (
-        RunStepObjectType,
-    )
+    from ..models.metadata import Metadata
+    from ..models.run_step_completion_usage import RunStepCompletionUsage
+    from ..models.run_step_details_message_creation_object import RunStepDetailsMessageCreationObject
+    from ..models.run_step_details_tool_calls_object import RunStepDetailsToolCallsObject
+    from ..models.run_step_object_last_error import RunStepObjectLastError
+    from ..models.run_step_object_object import RunStepObjectObject
+    from ..models.run_step_object_status import RunStepObjectStatus
+    from ..models.run_step_object_type import RunStepObjectType
 
 _UNSET = cast(Any, UNSET)
 
@@ -46,14 +36,14 @@ class RunStepObject(Model):
         type_ (RunStepObjectType): Kind of step: a message was written, or tools were called.
         status (RunStepObjectStatus): Where the step stands. Every value but `in_progress` is final.
         step_details (RunStepDetailsMessageCreationObject | RunStepDetailsToolCallsObject | UnknownObject): What the step did, in the form that its type calls for.
-        last_error (RunStepObjectLastErrorType0 | None): Why the step failed; null where it did not.
+        last_error (RunStepObjectLastError | None): Why the step failed; null where it did not.
         expired_at (int | None): When it expired, with its run: Unix time in seconds; null where it did not.
         cancelled_at (int | None): When it was cancelled: Unix time in seconds; null where it was not.
         failed_at (int | None): When it failed: Unix time in seconds; null where it did not.
         completed_at (int | None): When it was completed: Unix time in seconds; null where it was not.
-        metadata (MetadataType0 | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there
-            are none.
-        usage (RunStepCompletionUsageType0 | None): Tokens that the step used; null while it is in progress. Some servers leave it out.
+        metadata (Metadata | None): Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where
+            there are none.
+        usage (RunStepCompletionUsage | None): Tokens that the step used; null while it is in progress. Some servers leave it out.
     """
 
     _kinds = (
@@ -72,14 +62,12 @@ class RunStepObject(Model):
     step_details: RunStepDetailsMessageCreationObject | RunStepDetailsToolCallsObject | UnknownObject = _attrs_field(
         metadata=sent_as("step_details", one_of("RunStepDetailsMessageCreationObject", "RunStepDetailsToolCallsObject"))
     )
-    last_error: RunStepObjectLastErrorType0 | None = _attrs_field(
-        metadata=sent_as("last_error", one_of("RunStepObjectLastErrorType0"))
+    last_error: RunStepObjectLastError | None = _attrs_field(
+        metadata=sent_as("last_error", one_of("RunStepObjectLastError"))
     )
     expired_at: int | None = _attrs_field(metadata=sent_as("expired_at"))
     cancelled_at: int | None = _attrs_field(metadata=sent_as("cancelled_at"))
     failed_at: int | None = _attrs_field(metadata=sent_as("failed_at"))
     completed_at: int | None = _attrs_field(metadata=sent_as("completed_at"))
-    metadata: MetadataType0 | None = _attrs_field(metadata=sent_as("metadata", one_of("MetadataType0")))
-    usage: RunStepCompletionUsageType0 | None = _attrs_field(
-        metadata=sent_as("usage", one_of("RunStepCompletionUsageType0"))
-    )
+    metadata: Metadata | None = _attrs_field(metadata=sent_as("metadata", one_of("Metadata")))
+    usage: RunStepCompletionUsage | None = _attrs_field(metadata=sent_as("usage", one_of("RunStepCompletionUsage")))

@@ -10,9 +10,7 @@ from ..model_base import Model, list_of, one_of, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.submit_tool_outputs_run_request_tool_outputs_item import (
-        SubmitToolOutputsRunRequestToolOutputsItem,
-    )
+    from ..models.submit_tool_outputs_run_request_tool_outputs_item import SubmitToolOutputsRunRequestToolOutputsItem
 
 _UNSET = cast(Any, UNSET)
 

@@ -7,9 +7,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.create_run_include_item import (
-    CreateRunIncludeItem,
-)
+from ...models.create_run_include_item import CreateRunIncludeItem
 from ...models.create_run_request import CreateRunRequest
 from ...models.error_response import ErrorResponse
 from ...models.run_object import RunObject

@@ -8,9 +8,7 @@ import httpx
 from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
-from ...models.get_run_step_include_item import (
-    GetRunStepIncludeItem,
-)
+from ...models.get_run_step_include_item import GetRunStepIncludeItem
 from ...models.run_step_object import RunStepObject
 from ...types import UNSET, Response, Unset
 

@@ -8,9 +8,7 @@ import httpx
 from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
-from ...models.list_run_steps_include_item import (
-    ListRunStepsIncludeItem,
-)
+from ...models.list_run_steps_include_item import ListRunStepsIncludeItem
 from ...models.list_run_steps_order import ListRunStepsOrder
 from ...models.list_run_steps_response import ListRunStepsResponse
 from ...types import UNSET, Response, Unset

@@ -16,8 +16,8 @@ _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
-class RunStepCompletionUsageType0(Model):
-    """Tokens that the step used; null while it is in progress. Some servers leave it out.
+class RunCompletionUsage(Model):
+    """Tokens that the whole run used; null until it has ended.
 
     Attributes:
         completion_tokens (int): Tokens that the model wrote.

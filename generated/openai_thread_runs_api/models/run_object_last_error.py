@@ -10,19 +10,19 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.run_object_last_error_type_0_code import RunObjectLastErrorType0Code
+    from ..models.run_object_last_error_code import RunObjectLastErrorCode
 
 _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
-class RunObjectLastErrorType0(Model):
+class RunObjectLastError(Model):
     """Why the run failed; null where it did not.
 
     Attributes:
-        code (RunObjectLastErrorType0Code): The cause as a short name.
+        code (RunObjectLastErrorCode): The cause as a short name.
         message (str): The cause for people.
     """
 
-    code: RunObjectLastErrorType0Code = _attrs_field(metadata=sent_as("code"))
+    code: RunObjectLastErrorCode = _attrs_field(metadata=sent_as("code"))
     message: str = _attrs_field(metadata=sent_as("message"))

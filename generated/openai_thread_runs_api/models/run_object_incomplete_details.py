@@ -10,19 +10,17 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.run_object_incomplete_details_type_0_reason import (
-        RunObjectIncompleteDetailsType0Reason,
-    )
+    from ..models.run_object_incomplete_details_reason import RunObjectIncompleteDetailsReason
 
 _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
-class RunObjectIncompleteDetailsType0(Model):
+class RunObjectIncompleteDetails(Model):
     """Why the run ended early; null unless its status is `incomplete`.
 
     Attributes:
-        reason (RunObjectIncompleteDetailsType0Reason | None): The limit that was reached.
+        reason (RunObjectIncompleteDetailsReason | None): The limit that was reached.
     """
 
-    reason: RunObjectIncompleteDetailsType0Reason | None = _attrs_field(default=_UNSET, metadata=sent_as("reason"))
+    reason: RunObjectIncompleteDetailsReason | None = _attrs_field(default=_UNSET, metadata=sent_as("reason"))

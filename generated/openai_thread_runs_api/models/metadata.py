@@ -15,5 +15,5 @@ _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
-class MetadataType0(Model):
+class Metadata(Model):
     """Up to 16 pairs of the caller's own: keys up to 64 characters long, values up to 512. Null where there are none."""

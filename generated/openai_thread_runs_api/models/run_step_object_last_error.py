@@ -10,21 +10,19 @@ from ..model_base import Model, sent_as
 from ..types import UNSET
 
 if TYPE_CHECKING:
-    from ..models.run_step_object_last_error_type_0_code import (
-        RunStepObjectLastErrorType0Code,
-    )
+    from ..models.run_step_object_last_error_code import RunStepObjectLastErrorCode
 
 _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
-class RunStepObjectLastErrorType0(Model):
+class RunStepObjectLastError(Model):
     """Why the step failed; null where it did not.
 
     Attributes:
-        code (RunStepObjectLastErrorType0Code): The cause as a short name.
+        code (RunStepObjectLastErrorCode): The cause as a short name.
         message (str): The cause for people.
     """
 
-    code: RunStepObjectLastErrorType0Code = _attrs_field(metadata=sent_as("code"))
+    code: RunStepObjectLastErrorCode = _attrs_field(metadata=sent_as("code"))
     message: str = _attrs_field(metadata=sent_as("message"))

@@ -16,7 +16,7 @@ _UNSET = cast(Any, UNSET)
 
 
 @_attrs_define(frozen=True, slots=False, eq=False)
-class RunObjectRequiredActionType0SubmitToolOutputs(Model):
+class RunObjectRequiredActionSubmitToolOutputs(Model):
     """The calls whose outputs are awaited.
 
     Attributes:
