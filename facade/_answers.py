@@ -117,11 +117,11 @@ class Body:
         self._left = max_bytes
         self._chunks: list[bytes] = []
         self._decoder = None
-        self._unknown = None
+        self._is_unknown = False
         if name in ("gzip", "x-gzip", "deflate"):
             self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
         elif name not in ("", "identity"):
-            self._unknown = name
+            self._is_unknown = True
 
     def feed(self, chunk: bytes) -> None:
         """Takes a chunk as it came.
@@ -129,8 +129,10 @@ class Body:
         Raises:
             APIResponseError: the body is larger than the limit, or its encoding is broken or unknown.
         """
-        if self._unknown:
-            raise APIResponseError(f"the answer is encoded as {self._unknown[:40]!r}, which was not asked for")
+        if self._is_unknown:
+            raise APIResponseError(
+                "the answer has a content encoding that was not asked for (gzip and deflate are)"
+            )
         if self._decoder is not None:
             chunk = self._decode(chunk)
         self._left -= len(chunk)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+import httpcore
 import httpx
 
 from facade._answers import Page
@@ -25,6 +26,7 @@ from facade._http import (
     make_request,
     timeout_error,
 )
+from facade._network import install, opened
 from facade._notices import Tally
 from facade._paging import Source, id_of
 from facade._settings import Limits, Secret, Settings
@@ -55,6 +57,7 @@ class AsyncConnections:
         home = (os.getpid(), asyncio.get_running_loop())
         if self._client is None or self._home != home:
             self._client, self._home = httpx.AsyncClient(**self._options.arguments()), home
+            install(self._client)
         return self._client
 
     async def aclose(self) -> None:
@@ -85,6 +88,8 @@ class AsyncConnections:
         http = self.http()
         request, conceal = await _request(call, settings)
         token = concealing.set(conceal)
+        streams: list[httpcore.AsyncNetworkStream] = []
+        opened.set(streams)
         answer = None
         try:
             async with asyncio.timeout(attempt.limit_sec) as limit:
@@ -99,6 +104,7 @@ class AsyncConnections:
                     await response.aclose()
             return answer.reply()
         except (httpx.TimeoutException, TimeoutError) as error:
+            await _close(streams)
             if limit.expired() or isinstance(error, httpx.TimeoutException):
                 return timeout_error(call, attempt)
             return connection_error(call, error, conceal)
@@ -108,8 +114,17 @@ class AsyncConnections:
             return connection_error(call, error, conceal)
         except APIError as error:
             return error.with_traceback(None)
+        except BaseException:
+            await _close(streams)
+            raise
         finally:
             concealing.reset(token)
+
+
+async def _close(streams: list[httpcore.AsyncNetworkStream]) -> None:
+    """Closes what an attempt that was cut short has opened: one in the middle of a TLS handshake would stay open."""
+    for stream in streams:
+        await stream.aclose()
 
 
 async def _request(call: Call[Any], settings: Settings) -> tuple[httpx.Request, Callable[[str], str]]:

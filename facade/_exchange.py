@@ -224,7 +224,7 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
     message = next((_line(said[name]) for name in ("message", "detail") if _line(said.get(name))), None)
     status = reply.status_code
     if message is None:
-        kind = reply.headers.get("content-type", "").split(";")[0] or "no content type"
+        kind = reply.conceal(reply.headers.get("content-type", "")).split(";")[0] or "no content type"
         message = f"the server answered {status} without saying why ({kind}, {len(reply.body)} bytes)"
         if 300 <= status < 400:
             message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"

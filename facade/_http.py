@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import ssl
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
+from html import escape
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import httpx
 
@@ -42,8 +44,8 @@ class HttpOptions(NamedTuple):
 
 
 def concealer(key: str) -> Callable[[str], str]:
-    """A function that blanks a key in a text, also as an address or a repr spells it."""
-    forms = {key, quote(key, safe=""), repr(key)[1:-1]}
+    """A function that blanks a key in a text, also as an address, a repr, JSON or HTML spells it."""
+    forms = {key, quote(key), quote(key, safe=""), quote_plus(key), repr(key)[1:-1], json.dumps(key)[1:-1], escape(key)}
 
     def conceal(text: str) -> str:
         for form in forms:
@@ -110,9 +112,12 @@ def timeout_error(call: Call[Any], attempt: Attempt) -> APITimeoutError:
 
 def deadline_error(budget: Budget) -> APITimeoutError:
     """The error of a walk whose `deadline_sec` passed while a page was on its way."""
-    return APITimeoutError(
-        f"the page did not come before the walk's end (deadline_sec={budget.deadline_sec:g}); allow more time"
+    error = APITimeoutError(
+        f"the next page did not come in time for the whole walk (deadline_sec={budget.deadline_sec:g}); "
+        "allow more time, or go on from where it stopped"
     )
+    error.attempts = 1
+    return error
 
 
 def connection_error(call: Call[Any], error: Exception, conceal: Callable[[str], str]) -> APIConnectionError:

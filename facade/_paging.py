@@ -64,9 +64,7 @@ class Source(Generic[T]):
                 "the server promises more and gives neither last_id nor an item with an id to go on from"
             )
         if self._cursor in self._seen:
-            raise PaginationError(
-                f"the server promises more and gives the cursor {self._cursor!r} again, so the walk would never end"
-            )
+            raise PaginationError("the server promises more and gives a cursor again, so the walk would never end")
         self._seen.add(self._cursor)
         return self._ask(self._cursor)
 

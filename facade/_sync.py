@@ -33,7 +33,7 @@ from facade._settings import Limits, Secret, Settings
 from facade.errors import APIError, ConfigurationError
 
 if TYPE_CHECKING:
-    from facade._deadline import Interrupt
+    from facade._network import Interrupt
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Connections:
                 if self.is_closed:
                     raise RuntimeError("this client is closed; make a new one")
                 if self._client is None:
-                    from facade._deadline import install  # imports httpcore, which takes as long as all of this package
+                    from facade._network import install  # imports httpcore, which takes as long as all of this package
 
                     client = httpx.Client(**self._options.arguments())
                     install(client)
@@ -128,7 +128,7 @@ class Connections:
     ) -> Reply | APIError:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
         http = self.http()
-        from facade._deadline import TimeLimit
+        from facade._network import TimeLimit
 
         limit: float | None = attempt.limit_sec
         if self._options.transport is None:
@@ -201,7 +201,7 @@ class _Fetch(threading.Thread, Generic[T]):
 
     def __init__(self, source: Source[T], fetch: Callable[[Source[T], Interrupt | None], Page[T]]) -> None:
         super().__init__(name="facade-fetch", daemon=True)
-        from facade._deadline import Interrupt
+        from facade._network import Interrupt
 
         self._interrupt = Interrupt()
         self._source = source

@@ -117,7 +117,9 @@ class _Client(Generic[C]):
         return view
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(api_base={self._settings.base!r}, auth_type={self._settings.auth_type!r})"
+        settings = getattr(self, "_settings", None)  # none yet where a traceback shows a client that could not be made
+        shown = f"api_base={settings.base!r}, auth_type={settings.auth_type!r}" if settings else ""
+        return f"{type(self).__name__}({shown})"
 
 
 class Client(_Client["Connections"]):

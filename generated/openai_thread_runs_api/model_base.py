@@ -10,8 +10,8 @@ and nothing that a server sends, known or not, well-formed or not, is lost or re
 - an object of a kind that the spec does not know is an `UnknownObject`;
 - `to_dict()` gives the JSON object back, unknown keys included.
 
-Models are read-only; `type(model).from_dict(model.to_dict() | changes)` makes a changed copy of one. (`attrs.evolve` does
-too, but writes null for every field that was not there, and loses the keys that the spec does not name.)
+Models are read-only; `type(model).from_dict(model.to_dict() | changes)` makes a changed copy of one. (`attrs.evolve`
+does too, but writes null for every field that was not there, and loses the keys that the spec does not name.)
 """
 
 from __future__ import annotations

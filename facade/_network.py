@@ -1,8 +1,9 @@
-"""A hard bound on a sync attempt, and a way to break one off: both in the network streams under httpx.
+"""What httpx's network streams lack: a hard bound on an attempt and a way to break one off (sync), tidiness (async).
 
-httpx bounds each phase and each read by itself, so a body that drips never times out. Here the timeout that httpx
-carries down to each read is a `TimeLimit`, which knows when the whole attempt ends; every read, write and connect is
-given what is left of it.
+httpx bounds each phase and each read by itself, so a body that drips never times out. In a sync client the timeout
+that httpx carries down to each read is a `TimeLimit`, which knows when the whole attempt ends; every read, write and
+connect is given what is left of it. Async attempts are bounded by asyncio, which leaves a connection open where it
+cuts a TLS handshake short; an attempt notes here what it opens, to close that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import httpcore
@@ -143,12 +145,35 @@ class _Backend(httpcore.NetworkBackend):
         self._backend.sleep(seconds)
 
 
-def install(client: httpx.Client) -> None:
-    """Puts the time limit under every transport that an httpx client has built for itself, proxies included.
+opened: ContextVar[list[httpcore.AsyncNetworkStream]] = ContextVar("opened")
+"""The streams that this task's attempt has opened."""
+
+
+class _AsyncBackend(httpcore.AsyncNetworkBackend):
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._backend = backend
+
+    async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        return self._note(await self._backend.connect_tcp(*arguments, **options))
+
+    async def connect_unix_socket(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        return self._note(await self._backend.connect_unix_socket(*arguments, **options))
+
+    def _note(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
+        opened.get().append(stream)
+        return stream
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
+
+
+def install(client: httpx.Client | httpx.AsyncClient) -> None:
+    """Puts these streams under every transport that an httpx client has built for itself, proxies included.
 
     httpx has no public way to set the network backend of its own transports, hence the private names.
     """
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.HTTPTransport):
-            pool = transport._pool
-            pool._network_backend = _Backend(pool._network_backend)
+            transport._pool._network_backend = _Backend(transport._pool._network_backend)
+        elif isinstance(transport, httpx.AsyncHTTPTransport):
+            transport._pool._network_backend = _AsyncBackend(transport._pool._network_backend)
