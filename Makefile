@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pin generate clean
+.PHONY: help demo test soak check bench docs pin spec-diff update-spec generate clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -19,16 +19,35 @@ demo: $(READY) ## serve a sample thread on loopback and read it: no key, no acco
 	$(BIN)/python scripts/demo.py
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+
+soak: $(READY) ## read for minutes while faults come, counting descriptors and memory
+	$(BIN)/python tests/soak.py
 
 check: $(READY) ## format, lint, types, and whether the generated code is what the spec gives
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python scripts/relied_on.py
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github/workflows
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/shellcheck scripts/*.sh .ci/run
+
+bench: $(READY) ## measure beside other clients, in an environment of its own; writes docs/performance.*
+	$(BIN)/python scripts/bench.py
+
+docs: $(READY) ## build the documentation site into build/docs
+	$(BIN)/python scripts/docs.py
 
 pin: $(READY) ## take a new upstream spec: make pin SPEC=FILE
 	$(BIN)/python scripts/pin.py "$(SPEC)"
+
+spec-diff: $(READY) ## say how an upstream spec differs from the pinned one: make spec-diff SPEC=FILE
+	@$(BIN)/python scripts/spec_diff.py "$(SPEC)"
+
+update-spec: $(READY) ## pin and generate from the newest upstream spec, where it differs
+	$(BIN)/python scripts/update_spec.py
 
 generate: $(READY) ## make generated/ from the pinned spec
 	$(BIN)/python scripts/generate.py

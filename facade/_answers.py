@@ -130,9 +130,7 @@ class Body:
             APIResponseError: the body is larger than the limit, or its encoding is broken or unknown.
         """
         if self._is_unknown:
-            raise APIResponseError(
-                "the answer has a content encoding that was not asked for (gzip and deflate are)"
-            )
+            raise APIResponseError("the answer has a content encoding that was not asked for (gzip and deflate are)")
         if self._decoder is not None:
             chunk = self._decode(chunk)
         self._left -= len(chunk)

@@ -191,7 +191,8 @@ class _Abreast(Generic[T]):
         tasks = [task for _, task in self._ahead]
         self._ahead.clear()
         for task in tasks:
-            if not task.get_loop().is_closed():
+            # One that its own time limit cancels is closing its connection: a second cancel would stop that.
+            if not task.get_loop().is_closed() and not task.cancelling():
                 task.cancel()
         return tasks
 

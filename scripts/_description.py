@@ -6,8 +6,10 @@ import json
 from typing import Any, NamedTuple
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-# Say what a value means, not what it may be.
-ANNOTATIONS = ("default", "deprecated", "format", "readOnly", "writeOnly", "contentEncoding", "contentMediaType")
+# Say something of a place, whatever the form of the value there.
+PLACE_KEYS = ("default", "deprecated", "readOnly", "writeOnly")
+# Say how the values of a type are meant.
+FORMATS = ("format", "contentEncoding", "contentMediaType")
 PROSE = {"title", "summary", "description", "example", "examples", "discriminator"}
 COMBINATORS = ("allOf", "anyOf", "oneOf")
 
@@ -36,7 +38,7 @@ class Form(NamedTuple):
     @property
     def is_plain(self) -> bool:
         """Whether it is any value of its type."""
-        return not self.node.keys() - {"type", *ANNOTATIONS, *PROSE}
+        return not self.node.keys() - {"type", *FORMATS}
 
 
 class Description:
@@ -75,7 +77,7 @@ class Description:
             found = self.forms(self.schemas[name])
             is_one = sum(form.type != "null" for form in found) == 1
             return [form._replace(name=name) if is_one and form.type != "null" else form for form in found]
-        own = {key: value for key, value in node.items() if key not in PROSE and key not in COMBINATORS}
+        own = {key: value for key, value in node.items() if key not in {*PROSE, *PLACE_KEYS, *COMBINATORS}}
         types = own.get("type")
         forms = [Form(None, {**own, "type": each}) for each in types] if isinstance(types, list) else [Form(None, own)]
         for key in COMBINATORS:
@@ -91,7 +93,8 @@ class Description:
         """Give the forms of a field such as `step_details.tool_calls[].type`; none where there is no such field."""
         forms = self.forms(self.schemas[schema]) if schema in self.schemas else []
         for name in path.replace("[]", ".[]").split("."):
-            parts = [form.node.get("items") if name == "[]" else form.node.get("properties", {}).get(name) for form in forms]
+            nodes = [form.node for form in forms]
+            parts = [node.get("items") if name == "[]" else node.get("properties", {}).get(name) for node in nodes]
             forms = [form for part in parts if part is not None for form in self.forms(part)]
         return forms
 
@@ -100,7 +103,7 @@ class Description:
         nullable = False
         while "$ref" not in node:
             key = next((key for key in COMBINATORS if key in node), None)
-            if key is None or node.keys() - {key, *PROSE, *ANNOTATIONS}:
+            if key is None or node.keys() - {key, *PROSE, *PLACE_KEYS}:
                 return None, nullable
             members = [member for member in node[key] if member != {"type": "null"}]
             nullable = nullable or len(members) < len(node[key])
@@ -159,5 +162,5 @@ def _merged(form: Form, other: Form) -> Form | None:
             shared = {name: {"allOf": [mine[name], theirs[name]]} for name in mine.keys() & theirs.keys()}
             node[key] = {**mine, **theirs, **shared}
     # A form that only repeats the type adds nothing, so the other's name still says what both are.
-    names = [each.name for each in (form, other) if each.node.keys() - {"type", *ANNOTATIONS}]
+    names = [each.name for each in (form, other) if each.node.keys() - {"type"}]
     return Form(names[0] if len(names) == 1 else None, node)

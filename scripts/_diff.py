@@ -13,11 +13,11 @@ references and does not know which direction breaks whom, and that is all that i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from _description import ANNOTATIONS, COMBINATORS, PROSE, Description, Form, Key, quoted, request_line
+from _description import FORMATS, PLACE_KEYS, Description, Form, Key, quoted, request_line
 
 Who = Literal["readers", "writers"]
 Bump = Literal["major", "minor", "patch", "none"]
@@ -43,10 +43,19 @@ _READERS: frozenset[Who] = frozenset({"readers"})
 _WRITERS: frozenset[Who] = frozenset({"writers"})
 _LOWER_BOUNDS = {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"}
 _UPPER_BOUNDS = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"}
+_TYPE_WORDS = {
+    "string": "a text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "a boolean",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+    None: "anything",
+}
 # What a form says otherwise than by a bound.
-_STRUCTURE = {"type", "enum", "const", "properties", "required", "additionalProperties", "items", *COMBINATORS}
-_STRUCTURE |= {*PROSE, *ANNOTATIONS}
-_PARAMETER_STRUCTURE = {"name", "in", "required", "schema", "deprecated", *PROSE}
+_STRUCTURE = {"type", "enum", "const", "properties", "required", "additionalProperties", "items", *FORMATS}
+_PARAMETER_STRUCTURE = {"name", "in", "description", "required", "schema", "deprecated"}
 
 
 @dataclass(frozen=True)
@@ -151,11 +160,13 @@ class _Comparison:
         self.new = new
         self.found: dict[tuple[str, str], Difference] = {}
         self.new_names: dict[str, str] = {}
-        self.seen: set[tuple[str, str, bool, frozenset[Who]]] = set()
+        self.seen: set[tuple[Any, ...]] = set()
         # Where the walk is: whose part, on which side, and whom that side concerns.
         self.owner = ""
         self.is_request = False
         self.who: frozenset[Who] = frozenset()
+        # Whether a list of values only names some: any other value of that type is taken as well.
+        self.is_suggestion = False
 
     def differences(self) -> list[Difference]:
         """Walk, and give what was found."""
@@ -178,16 +189,12 @@ class _Comparison:
 
     def _pairs(self) -> dict[Key, Key]:
         """Pair the operations by request line, whatever its parameters are called, and what is left by id."""
-
-        def line(_: Description, key: Key) -> str:
-            return re.sub(r"\{[^}]*\}", "{}", request_line(key))
-
-        pairs: dict[Key, Key] = {}
-        for sign in (line, Description.operation_id):
-            news = {sign(self.new, key): key for key in self.new.operations if key not in pairs.values()}
-            for key in self.old.operations.keys() - pairs.keys():
-                if sign(self.old, key) in news:
-                    pairs[key] = news[sign(self.old, key)]
+        blanks = {_blank(key): key for key in self.new.operations}
+        pairs = {key: blanks[_blank(key)] for key in self.old.operations if _blank(key) in blanks}
+        ids = {self.new.operation_id(key): key for key in self.new.operations.keys() - pairs.values()}
+        for key in self.old.operations.keys() - pairs.keys():
+            if self.old.operation_id(key) in ids:
+                pairs[key] = ids[self.old.operation_id(key)]
         return pairs
 
     def _uses(self) -> dict[str, tuple[str, ...]]:
@@ -203,13 +210,14 @@ class _Comparison:
     def _lost_schemas(self, gone: Iterable[Key]) -> None:
         """Tell the schemas that are no more: a model of that name can no longer be imported."""
         for key in self.old.operations.keys() - set(gone):
-            operation = self.old.operations[key]
-            for parts, self.is_request in ((operation.get("responses"), False), (operation.get("requestBody"), True)):
-                self.who = _audience(key, self.is_request)
-                for self.owner in sorted(self.old.schemas_of(parts) - self.new.schemas.keys()):
-                    new_name = self.new_names.get(self.owner)
-                    if new_name:
-                        self._tell("", "schema", "changed", f"is called {quoted(new_name)} now", "other")
+            operation = dict(self.old.operations[key])
+            answers = operation.pop("responses")
+            for is_request, parts in ((False, answers), (True, operation)):
+                self.is_request, self.who = is_request, _audience(key, is_request)
+                for name in self.old.schemas_of(parts) - self.new.schemas.keys():
+                    self.owner = name
+                    if name in self.new_names:
+                        self._tell("", "schema", "changed", f"is called {quoted(self.new_names[name])} now", "other")
                     else:
                         self._tell("", "schema", "removed", "removed", "other")
 
@@ -220,12 +228,13 @@ class _Comparison:
         name, new_name = self.old.operation_id(old_key), self.new.operation_id(new_key)
         if name != new_name:
             self._tell_operation(name, "changed", f"is called {quoted(new_name)} now", "other")
-        if old_key != new_key and request_line(old_key).count("{}") == 0:
+        if _blank(old_key) != _blank(new_key):
             words = f"{quoted(request_line(old_key))} → {quoted(request_line(new_key))}"
-            is_same = re.sub(r"\{[^}]*\}", "", old_key[1]) == re.sub(r"\{[^}]*\}", "", new_key[1])
-            self._tell_operation(name, "changed", words, "open" if is_same and old_key[0] == new_key[0] else "other")
+            self._tell_operation(name, "changed", words, "other")
         if old.get("deprecated", False) != new.get("deprecated", False):
-            self._tell_operation(name, "changed", _deprecation(new), "open")
+            self._tell_operation(
+                name, "changed", "deprecated" if new.get("deprecated") else "not deprecated now", "open"
+            )
         self.owner = name
         self.is_request, self.who = True, _audience(old_key, True)
         self._parameters(self.old.parameters(old_key), self.new.parameters(new_key))
@@ -247,8 +256,7 @@ class _Comparison:
                 self._tell(part, "parameter", "removed", "removed", "other")
             elif old is not None:
                 self._required(part, bool(old.get("required")), bool(new.get("required")))
-                if old.get("deprecated", False) != new.get("deprecated", False):
-                    self._tell(part, "annotation", "changed", _deprecation(new), "open")
+                self._annotations(part, ["deprecated"], old, new)
                 for key in sorted((old.keys() | new.keys()) - _PARAMETER_STRUCTURE):
                     if old.get(key) != new.get(key):
                         self._tell(part, "parameter", "changed", _from_to(key, old.get(key), new.get(key)), "other")
@@ -304,7 +312,7 @@ class _Comparison:
 
     def _schema(self, part: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         (old_name, old_null), (new_name, new_null) = self.old.named(old), self.new.named(new)
-        self._annotations(part, old, new)
+        self._annotations(part, PLACE_KEYS, old, new)
         old_forms, new_forms = self.old.forms(old), self.new.forms(new)
         was_nullable, is_nullable = (any(form.type == "null" for form in forms) for forms in (old_forms, new_forms))
         if was_nullable != is_nullable:
@@ -329,7 +337,7 @@ class _Comparison:
 
     def _shared(self, old_name: str, new_name: str) -> None:
         """Compare a schema that several parts share, once for each side that it is on."""
-        visit = (old_name, new_name, self.is_request, self.who)
+        visit = (old_name, new_name, self.is_request, self.who, self.is_suggestion)
         if visit in self.seen:
             return
         self.seen.add(visit)
@@ -337,6 +345,7 @@ class _Comparison:
             self.new_names[old_name] = new_name
         owner, self.owner = self.owner, old_name
         old, new = self.old.schemas[old_name], self.new.schemas[new_name]
+        self._annotations("", PLACE_KEYS, old, new)
         (old_inner, _), (new_inner, _) = self.old.named(old), self.new.named(new)
         if old_inner and new_inner and self._are_one(old_inner, new_inner):
             self._shared(old_inner, new_inner)
@@ -348,25 +357,24 @@ class _Comparison:
         """Compare what a value may be on both sides, form by form."""
         pairs, gone, came = self._matched(olds, news)
         is_choice = len(olds) > 1 or len(news) > 1
+        was_suggestion = self.is_suggestion
         for old, new in pairs:
+            self.is_suggestion = was_suggestion or any(form.is_plain and form.type == new.type for form in news)
             if old.name and new.name and self._are_one(old.name, new.name):
                 self._shared(old.name, new.name)
             else:
                 self._form(f"{part} ({self._label(old)})" if is_choice else part, old, new)
+            self.is_suggestion = was_suggestion
         for old in gone:
             covered = any(new.is_plain and new.type in (old.type, None) for new in news)
-            self._tell(
-                part, "type", "removed", f"is never {self._label(old)} now", "open" if covered else "narrower"
-            )
+            self._tell(part, "type", "removed", f"is never {self._label(old)} now", "open" if covered else "narrower")
         for new in came:
             covered = any(old.is_plain and old.type in (new.type, None) for old in olds)
             is_kind = new.type == "object" and any(old.type == "object" for old in olds)
             effect: _Effect = "open" if covered or is_kind else "wider"
             self._tell(part, "type", "added", f"may be {self._label(new)} too", effect)
 
-    def _matched(
-        self, olds: list[Form], news: list[Form]
-    ) -> tuple[list[tuple[Form, Form]], list[Form], list[Form]]:
+    def _matched(self, olds: list[Form], news: list[Form]) -> tuple[list[tuple[Form, Form]], list[Form], list[Form]]:
         """Pair forms that are of one name, of one kind or of one type, in this order; a lone one is paired anyhow."""
         pairs: list[tuple[Form, Form]] = []
         olds, news = list(olds), list(news)
@@ -396,8 +404,8 @@ class _Comparison:
         if form.name:
             return quoted(form.name)
         if form.values is not None:
-            return _listed(form.values)
-        return f"a list of {self._item_label(form)}" if form.type == "array" else form.type or "anything"
+            return _listed(form.values) if len(form.values) < 4 else f"one of {len(form.values)} values"
+        return f"a list of {self._item_label(form)}" if form.type == "array" else _TYPE_WORDS[form.type]
 
     def _item_label(self, form: Form) -> str:
         name = self.old.named(form.node.get("items", {}))[0]
@@ -410,13 +418,13 @@ class _Comparison:
                 effect = "wider"
             elif old.type is None or (new.type, old.type) == ("integer", "number"):
                 effect = "narrower"
-            words = f"type: {self._label(old)} → {self._label(new)}"
+            words = f"is {self._label(new)} now, was {self._label(old)}"
             self._tell(part, "type", "changed", words, effect)
             if effect == "other":
                 return
         self._values(part, old.values, new.values)
         self._bounds(part, old.node, new.node)
-        self._annotations(part, old.node, new.node)
+        self._annotations(part, FORMATS, old.node, new.node)
         self._fields(part, old.node, new.node)
         if "items" in old.node or "items" in new.node:
             self._schema(f"{part}[]", old.node.get("items", {}), new.node.get("items", {}))
@@ -426,9 +434,12 @@ class _Comparison:
             self._tell(part, "enum", "added", f"one of {_listed(news)} now, was any", "narrower")
         elif olds is not None and news is None:
             self._tell(part, "enum", "removed", f"any value now, was one of {_listed(olds)}", "open")
+        elif olds is not None and news is not None and not any(value in news for value in olds):
+            self._tell(part, "enum", "changed", f"{_listed(olds)} → {_listed(news)}", "other")
         elif olds is not None and news is not None:
             if gone := [value for value in olds if value not in news]:
-                self._tell(part, "enum", "removed", f"no longer {_listed(gone)}", "narrower")
+                effect: _Effect = "open" if self.is_suggestion else "narrower"
+                self._tell(part, "enum", "removed", f"no longer {_listed(gone)}", effect)
             if came := [value for value in news if value not in olds]:
                 self._tell(part, "enum", "added", f"{_listed(came)} too", "open")
 
@@ -446,8 +457,8 @@ class _Comparison:
                 effect = "narrower" if after < before else "wider"
             self._tell(part, "bound", _change(before, after), _from_to(key, before, after), effect)
 
-    def _annotations(self, part: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-        for key in ANNOTATIONS:
+    def _annotations(self, part: str, keys: Iterable[str], old: dict[str, Any], new: dict[str, Any]) -> None:
+        for key in keys:
             before, after = old.get(key), new.get(key)
             if before == after:
                 continue
@@ -469,14 +480,18 @@ class _Comparison:
             else:
                 self._required(place, name in old_required, name in new_required)
                 self._schema(place, olds[name], news[name])
+        for name in sorted((old_required ^ new_required) - olds.keys() - news.keys()):
+            self._required(f"{part}.{name}", name in old_required, name in new_required)
         old_rest, new_rest = old.get("additionalProperties", True), new.get("additionalProperties", True)
         if old_rest is False or new_rest is False:
             if new_rest is not False:
                 self._tell(part, "field", "added", "other fields may be there now", "open")
             elif old_rest is not False:
                 self._tell(part, "field", "removed", "other fields are refused now", "narrower")
-        elif old_rest != new_rest or isinstance(old_rest, dict):
-            self._schema(f"{part}.*", old_rest if old_rest is not True else {}, new_rest if new_rest is not True else {})
+        else:
+            schemas = [{} if rest is True else rest for rest in (old_rest, new_rest)]
+            if any(schemas):
+                self._schema(f"{part}.*", *schemas)
 
     # What is told
 
@@ -498,6 +513,11 @@ class _Comparison:
         touches = self.who | (told.touches if told else frozenset())
         breaks = (self.who if is_breaking else frozenset()) | (told.breaks if told else frozenset())
         self.found[place, words] = Difference(self.owner, place, kind, change, words, touches, breaks)
+
+
+def _blank(key: Key) -> str:
+    """Give a request line without the names of its parameters."""
+    return re.sub(r"\{[^}]*\}", "{}", request_line(key))
 
 
 def _audience(key: Key, is_request: bool) -> frozenset[Who]:
@@ -523,7 +543,3 @@ def _from_to(key: str, old: Any, new: Any) -> str:
 
 def _change(old: Any, new: Any) -> Change:
     return "added" if old is None else "removed" if new is None else "changed"
-
-
-def _deprecation(new: dict[str, Any]) -> str:
-    return "deprecated" if new.get("deprecated") else "no longer deprecated"

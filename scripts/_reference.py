@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import attrs
+import click
 from _examples import NOT_FOUND, Examples, pretty, without_content
 
 import openai_thread_runs_api.models as models
@@ -184,7 +185,7 @@ class Reference:
         """The text of each page by its name without an ending."""
         pages = {operation.page: self._operation(operation) for operation in self.operations}
         pages |= {_schema_page(name): self._schema_page(name, others) for name, others in self._main.items()}
-        return {"index": self._index()} | pages
+        return {"index": self._index(), "schemas": self._schema_index(), "commands": commands()} | pages
 
     # Schemas and their places
 
@@ -193,7 +194,9 @@ class Reference:
         named = [
             name for operation in self.operations for answer in self._answers(operation) if (name := _name(answer[1]))
         ]
-        named += [name for operation in self.operations if (name := _name(_body(operation.spec.get("requestBody", {}))))]
+        named += [
+            name for operation in self.operations if (name := _name(_body(operation.spec.get("requestBody", {}))))
+        ]
         # Runs and steps, then the lists of them, then what a reader meets less.
         last = {"List": 1, "Error": 2, "Request": 3}
         main = sorted(
@@ -268,20 +271,27 @@ class Reference:
     # Pages
 
     def _index(self) -> str:
-        lines = ["# Reference", "", "What the endpoint takes and gives, made of the pinned description", ""]
-        info = self._spec["info"]
-        lines[2] += f" (`openapi/openapi.yaml`, upstream version {info['version']})."
+        version = self._spec["info"]["version"]
+        lines = ["# Reference", "", "What an endpoint takes and gives, made of the pinned description"]
+        lines += [f"(`openapi/openapi.yaml`, of upstream's version {version}).", ""]
         lines += ["## Operations", "", "| request | what it does | in the facade |", "|---|---|---|"]
         for operation in self.operations:
             usage = USAGES.get(operation.id)
             call = f"`{usage.call}`" if usage else "generated client"
-            lines.append(
-                f"| {operation.method.upper()} `{operation.path}` | [{operation.summary}]({operation.page}.md) | {call} |"
-            )
-        lines += ["", "## Schemas", "", "| schema | what it is |", "|---|---|"]
+            request = f"{operation.method.upper()} `{operation.path}`"
+            lines.append(_row([request, f"[{operation.summary}]({operation.page}.md)", call]))
+        lines += ["", "## More", ""]
+        lines += ["- [Schemas](schemas.md): what is sent and answered, field by field."]
+        lines += ["- [Options of thread-runs](commands.md)."]
+        lines += ["", *_toctree([operation.page for operation in self.operations] + ["schemas", "commands"])]
+        return _page(lines)
+
+    def _schema_index(self) -> str:
+        lines = ["# Schemas", "", "| schema | what it is |", "|---|---|"]
         lines += [f"| {_link(name)} | {self._schemas[name].get('description', '')} |" for name in self._main]
-        lines += ["", *_toctree("Operations", [operation.page for operation in self.operations])]
-        lines += ["", *_toctree("Schemas", [_schema_page(name) for name in self._main])]
+        lines += ["", "On their pages are also the parts that they are made of:", ""]
+        lines += [f"- {_link(name)}" for name in sorted(name for others in self._main.values() for name in others)]
+        lines += ["", *_toctree([_schema_page(name) for name in self._main])]
         return _page(lines)
 
     def _operation(self, operation: Operation) -> str:
@@ -323,7 +333,7 @@ class Reference:
                 f"`{parameter['name']}`",
                 parameter["in"],
                 self._type(schema),
-                "required" if parameter.get("required") else "optional",
+                "yes" if parameter.get("required") else "no",
                 _values(self._resolve(schema)),
                 parameter.get("description", ""),
             ]
@@ -337,11 +347,12 @@ class Reference:
             yield "|---|---|---|---|"
             for parameter in parameters:
                 names = usage.names.get(parameter["name"], ("", "", ""))
-                yield _row([f"`{parameter['name']}`", *(f"`{name}`" if name else "–" for name in names)])
+                yield _row([f"`{parameter['name']}`", *(f"`{name}`" if name else "" for name in names)])
         yield ""
         yield (
-            "The key goes into `Authorization` or `api-key`, as the [auth type](../dialects.md) has it. Servers also want the "
-            "header `OpenAI-Beta: assistants=v2`, which the description does not have; the facade sends it always."
+            "The key goes into `Authorization` or `api-key`, as the [auth type](../dialects.md) has it. Servers also "
+            "want the header `OpenAI-Beta: assistants=v2`, which the description does not have; the facade sends it "
+            "always."
         )
         if usage and any(parameter["name"] == "order" for parameter in parameters):
             yield ""
@@ -496,7 +507,7 @@ class Reference:
             if len(values) > _MANY_VALUES:
                 long.append(f"Known values of `{path}`: {_listed(values)}.")
             description = " ".join(filter(None, [self._description(field), self._notes(field)]))
-            yield _row([f"`{path}`", self._type(field), "required" if required else "optional", description])
+            yield _row([f"`{path}`", self._type(field), "yes" if required else "no", description])
         yield ""
         for line in long:
             yield line
@@ -641,9 +652,25 @@ def _example(name: str, value: Any) -> list[str]:
     return [f"% example: {name}", "", *_block("json", pretty(value))]
 
 
-def _toctree(caption: str, pages: list[str]) -> list[str]:
-    return ["```{toctree}", f":caption: {caption}", ":hidden:", "", *pages, "```"]
+def _toctree(pages: list[str]) -> list[str]:
+    return ["```{toctree}", ":hidden:", "", *pages, "```"]
 
 
 def _page(lines: list[str]) -> str:
     return "\n".join(lines).rstrip() + "\n"
+
+
+def commands() -> str:
+    """The page of the command line's options, made of the commands themselves."""
+    from facade.commands._app import app
+
+    lines = ["# Options of thread-runs", "", "What [`thread-runs`](../command-line.md) takes.", ""]
+    for name, command in app.commands.items():
+        context = click.Context(command, info_name=f"thread-runs {name}")
+        lines += [f"## {name}", "", *_block("text", command.get_usage(context))]
+        lines += [(command.help or "").partition("\n")[0], "", "| option | what it does |", "|---|---|"]
+        for parameter in command.get_params(context):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
+                lines.append(_row([f"`{record[0]}`", re.sub(r"\s+", " ", record[1])]))
+        lines.append("")
+    return _page(lines)

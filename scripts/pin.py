@@ -23,6 +23,7 @@ from typing import Any
 
 import _normalising as normalising
 import yaml
+from _diff import as_text, describe
 from _overlay import apply_overlay, find
 from _reading import SpecError, load, parse
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -267,6 +268,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "pinned": _size(pinned),
             "overlay": {"without_place": placeless},
         }
+        kept = arguments.output / "openapi.yaml"
+        changes = as_text(describe(_own(kept), pinned)) if kept.is_file() else None
         _write(arguments.output, {"openapi.yaml": _dump(pinned), "source.yaml": _dump(source)})
     except RecursionError:
         print(f"pin: {arguments.spec}: it is nested too deeply", file=sys.stderr)
@@ -282,6 +285,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{arguments.output / 'openapi.yaml'}: {counts['operations']} operations and {counts['components']} components"
         f" of {source['title']} {source['version']}"
     )
+    if changes is not None:
+        print(changes)
     if placeless:
         print(f"{len(placeless)} entries of the overlay have no place in it: source.yaml lists them")
     return 0

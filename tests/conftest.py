@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
+import attrs
 import pytest
 from wire import KEY, Request, Script, Server, until
 
 import facade
+from openai_thread_runs_api.model_base import Model
 
 OPTIONS = list(inspect.signature(facade.Client).parameters)
 
@@ -75,6 +77,24 @@ async def _of(awaitable: Any) -> Any:
     return await awaitable
 
 
+def exactly(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same to the letter: kinds of numbers and the order of keys too."""
+    return repr(one) == repr(other)
+
+
+def touch(value: Any) -> None:
+    """Reads a model through to its last field, shows it and compares it."""
+    if isinstance(value, Model):
+        for field in attrs.fields(type(value)) if attrs.has(type(value)) else ():
+            touch(getattr(value, field.name))
+        repr(value)
+        assert value == value  # may raise
+        assert exactly(type(value).from_dict(value.to_dict()).to_dict(), value.to_dict())
+    elif isinstance(value, list):
+        for item in value:
+            touch(item)
+
+
 def read_all(walk: Iterable[Any]) -> tuple[list[Any], Exception | None]:
     """All that a walk hands over, and the error that ended it, where one did."""
     items = []
@@ -118,6 +138,10 @@ class Api:
         else:
             self._runner.run(asyncio.sleep(sec))
 
+    def until(self, holds: Callable[[], Any]) -> bool:
+        """As `wire.until`; tasks go on."""
+        return until(lambda: self.rest(0) or holds())
+
     def tasks(self) -> set[Any]:
         """The tasks that are under way, where there are tasks."""
         return set() if self._runner is None else asyncio.all_tasks(self._runner.get_loop())
@@ -130,6 +154,8 @@ class Api:
         """Closes the clients and says what they have left behind."""
         for client in self._clients:
             client.close()
+        self.rest(0)  # sockets are closed in the loop's next round
+        self.rest(0)
         left = self.tasks()
         if self._runner is not None:
             self._runner.close()

@@ -18,7 +18,7 @@ import attrs
 import httpx
 import pytest
 from conftest import Api, read_all
-from wire import KEY, Request, Server, a_page, a_run, a_step, again, answer, error, library, runs, steps, until
+from wire import KEY, Request, Server, a_page, a_run, a_step, again, answer, error, library, runs, steps
 
 import facade
 
@@ -82,7 +82,7 @@ class TestSurface:
 
     def test_public_names_are_there(self) -> None:
         """Every name of the contract can be imported and is listed."""
-        assert PUBLIC <= set(facade.__all__)
+        assert set(facade.__all__) >= PUBLIC
         for name in facade.__all__:
             assert getattr(facade, name) is not None
 
@@ -1231,7 +1231,7 @@ class TestViews:
         for each in (client, view):
             with pytest.raises(RuntimeError, match="closed"):
                 each.runs.get("thread_1", "run_1")
-        assert until(lambda: server.open_connections == 0)
+        assert api.until(lambda: server.open_connections == 0)
 
     def test_context_manager(self, api: Api, serve: Serve) -> None:
         """Leaving the `with` block closes the connections."""
@@ -1239,7 +1239,7 @@ class TestViews:
         with api.client(server) as client:
             client.runs.get("thread_1", "run_1")
             assert server.open_connections == 1
-        assert until(lambda: server.open_connections == 0)
+        assert api.until(lambda: server.open_connections == 0)
 
 
 class TestAnswers:

@@ -179,6 +179,12 @@ class Server:
         with self._lock:
             return len(self._sockets)
 
+    def forget(self) -> None:
+        """Forgets the requests that came and the threads that have ended."""
+        with self._lock:
+            self.requests.clear()
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+
     def close(self) -> None:
         """Ends all connections and waits for the threads."""
         with self._lock:

@@ -57,7 +57,7 @@ class Raw:
         count = 0
         for data in self._pages(address):
             for item in data:
-                item["status"], item["usage"]
+                _ = item["status"], item["usage"]
                 count += 1
         return count
 
@@ -105,7 +105,7 @@ class Facade:
     def _all(self, walk: Any) -> int:
         count = 0
         for item in walk:
-            item.status, item.usage
+            _ = item.status, item.usage
             count += 1
         return count
 
@@ -144,7 +144,7 @@ class AsyncFacade(Facade):
             count = 0
             async with self._facade.AsyncClient(KEY, api_base=base) as client:
                 async for step in client.steps.all(client.runs.all(THREAD), concurrency=concurrency):
-                    step.status, step.usage
+                    _ = step.status, step.usage
                     count += 1
             return count
 
@@ -187,14 +187,14 @@ class Stock:
     def steps(self, base: str) -> int:
         count = 0
         for step in self._all("list_run_steps", "ListRunStepsOrder", base, THREAD, RUN):
-            step.status, step.usage
+            _ = step.status, step.usage
             count += 1
         return count
 
     def runs(self, base: str) -> int:
         count = 0
         for run in self._all("list_runs", "ListRunsOrder", base, THREAD):
-            run.status, run.usage
+            _ = run.status, run.usage
             count += 1
         return count
 
@@ -230,14 +230,14 @@ class OpenAI:
     def steps(self, base: str) -> int:
         count = 0
         for step in self._runs(base).steps.list(RUN, thread_id=THREAD, limit=100, order="asc"):
-            step.status, step.usage
+            _ = step.status, step.usage
             count += 1
         return count
 
     def runs(self, base: str) -> int:
         count = 0
         for run in self._runs(base).list(THREAD, limit=100, order="asc"):
-            run.status, run.usage
+            _ = run.status, run.usage
             count += 1
         return count
 
@@ -247,7 +247,7 @@ class OpenAI:
             runs = client.beta.threads.runs
             for run in runs.list(THREAD, limit=100, order="asc"):
                 for step in runs.steps.list(run.id, thread_id=THREAD, limit=100, order="asc"):
-                    step.status, step.usage
+                    _ = step.status, step.usage
                     count += 1
         return count
 
@@ -279,14 +279,14 @@ class Azure:
     def steps(self, base: str) -> int:
         count = 0
         for step in self._client(base).run_steps.list(THREAD, RUN, limit=100, order="asc"):
-            step.status, step.usage
+            _ = step.status, step.usage
             count += 1
         return count
 
     def runs(self, base: str) -> int:
         count = 0
         for run in self._client(base).runs.list(THREAD, limit=100, order="asc"):
-            run.status, run.usage
+            _ = run.status, run.usage
             count += 1
         return count
 

@@ -144,10 +144,11 @@ def answer(target: str) -> tuple[int, bytes]:
     query = parse_qs(parts.query)
     begin = _number(query["after"][0]) + 1 if "after" in query else 0
     end = min(count, begin + int(query.get("limit", ["20"])[0]))
-    body = b'{"object": "list", "data": [%b], "first_id": "%b", "last_id": "%b", "has_more": %b}' % (
+    first, last = (f'"{prefix}_{n:024}"' if begin < end else "null" for n in (begin, end - 1))
+    body = b'{"object": "list", "data": [%b], "first_id": %b, "last_id": %b, "has_more": %b}' % (
         b", ".join([_numbered(bodies, number) for number in range(begin, end)]),
-        f"{prefix}_{begin:024}".encode(),
-        f"{prefix}_{end - 1:024}".encode(),
+        first.encode(),
+        last.encode(),
         b"true" if end < count else b"false",
     )
     return int(latency_ms), body

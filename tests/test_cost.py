@@ -1,0 +1,167 @@
+"""What reading costs, counted and not timed: calls, memory, requests, imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from conftest import Api
+from wire import KEY, Request, Server, a_page, a_run, a_step, answer, library, runs, steps
+
+import facade
+from openai_thread_runs_api.models import RunStepObject
+
+LISTS = {
+    "/threads/thread_1/runs": runs(7),
+    **{f"/threads/thread_1/runs/run_{n}/steps": steps(250 if n == 1 else 5, f"run_{n}") for n in range(1, 8)},
+}
+
+
+def calls_of(work: Callable[[], Any]) -> int:
+    """How many Python functions are called while some work is done in this thread; its first time does not count."""
+    work()
+    count = 0
+
+    def see(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(see)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def read(walk: Any) -> int:
+    """Reads what a table of steps shows; says how many there were."""
+    return sum(1 for step in walk if (step.status, step.usage))
+
+
+@pytest.fixture
+def client() -> Iterator[Callable[[Server], facade.Client]]:
+    """Makes a sync client of a server."""
+    clients: list[facade.Client] = []
+
+    def make(server: Server) -> facade.Client:
+        clients.append(facade.Client(KEY, api_base=server.url))
+        return clients[-1]
+
+    yield make
+    for one in clients:
+        one.close()
+
+
+def test_calls_of_a_step(serve: Any, client: Any) -> None:
+    """One more step in a walk, its status and usage read, is few calls of Python functions: no model is built whole."""
+
+    def calls(count: int) -> int:
+        walk = client(serve(library({"/threads/thread_1/runs/run_1/steps": steps(count)}))).steps.all
+        return calls_of(lambda: read(walk("run_1", thread_id="thread_1")))
+
+    assert (calls(100) - calls(1)) / 99 <= 9
+
+
+def test_calls_of_a_get(serve: Any, client: Any) -> None:
+    """Getting a step calls hardly more Python functions than httpx does by itself."""
+    server = serve(answer(a_step()))
+    steps = client(server).steps
+    with httpx.Client() as http:
+        raw = calls_of(lambda: json.loads(http.get(f"{server.url}/threads/thread_1/runs/run_1/steps/step_1").content))
+    assert calls_of(lambda: steps.get("run_1", "step_1", thread_id="thread_1")) <= 1.3 * raw
+
+
+def test_making_a_model_allocates_one_object() -> None:
+    """A step that nobody reads is one object around the JSON object, however large that is."""
+    sent = [a_step(number) for number in range(1000)]
+    kept: list[Any] = [None] * len(sent)
+    RunStepObject._of(sent[0])
+    before = sys.getallocatedblocks()
+    for index, step in enumerate(sent):
+        kept[index] = RunStepObject._of(step)
+    assert sys.getallocatedblocks() - before <= 2.5 * len(sent)
+
+
+def test_memory_of_a_walk_is_flat(api: Api, serve: Any) -> None:
+    """A walk holds two pages at most, however many there are."""
+
+    def page(request: Request) -> bytes:
+        begin = int((request.value("after") or "step_0").removeprefix("step_")) + 1
+        last = int(request.path.split("/")[-2].removeprefix("run_")) * 100
+        return answer(a_page([a_step(n) for n in range(begin, begin + 100)], has_more=begin + 100 < last))
+
+    client = api.client(serve(page))
+
+    def peak(pages: int) -> int:
+        tracemalloc.start()
+        try:
+            assert read(client.steps.all(f"run_{pages}", thread_id="thread_1")) == 100 * pages
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)  # imports, connects
+    assert peak(20) <= 1.5 * peak(4)
+
+
+def test_requests_of_a_walk(api: Api, serve: Any) -> None:
+    """250 steps are three requests over one connection."""
+    server = serve(library(LISTS))
+    assert read(api.client(server).steps.all("run_1", thread_id="thread_1")) == 250
+    assert (len(server.requests), server.connections) == (3, 1)
+
+
+def test_requests_of_a_fan_out(api: Api, serve: Any) -> None:
+    """All steps of all runs are a request a page, and no more connections than are read at once, and one."""
+    server = serve(library(LISTS))
+    client = api.client(server)
+    assert read(client.steps.all(client.runs.all("thread_1"), concurrency=4)) == 280
+    assert len(server.requests) == 1 + 3 + 6
+    assert server.connections <= 5
+
+
+def test_requests_of_a_get(api: Api, serve: Any) -> None:
+    """A get is one request, and the next one uses its connection."""
+    server = serve(library({"/threads/thread_1/runs": [a_run()], "/threads/thread_1/runs/run_1/steps": [a_step()]}))
+    client = api.client(server)
+    client.runs.get("thread_1", "run_1")
+    client.steps.get("run_1", "step_1", thread_id="thread_1")
+    assert (len(server.requests), server.connections) == (2, 1)
+
+
+def test_reading_nothing_asks_nothing(api: Api, serve: Any) -> None:
+    """Clients and walks that nobody reads from make no request."""
+    server = serve(library(LISTS))
+    api.client(server).steps.all("run_1", thread_id="thread_1").close()
+    assert not server.requests
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a fresh Python has loaded after a statement."""
+    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def test_import_loads_what_it_needs() -> None:
+    """`import facade` takes along no model, and of other packages httpx alone, without its transports and commands."""
+    loaded = loaded_by("import facade")
+    assert "httpx" in loaded
+    unwanted = {"asyncio", "attr", "attrs", "click", "httpcore", "msgspec", "rich", "sqlite3", "starlette", "yaml"}
+    assert not loaded & unwanted
+    assert not [name for name in loaded if name.startswith("openai_thread_runs_api")]
+
+
+def test_a_model_is_imported_when_it_is_needed() -> None:
+    """`facade.RunStep` takes along the models it is made of when a part is read, not before, and no endpoint."""
+    loaded = loaded_by("import facade; facade.RunStep")
+    models = [name for name in loaded if name.startswith("openai_thread_runs_api.models.")]
+    assert models == ["openai_thread_runs_api.models.run_step_object"]
+    assert not [name for name in loaded if name.startswith("openai_thread_runs_api.api")]

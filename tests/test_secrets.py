@@ -1,0 +1,376 @@
+"""Where the key goes: to its own host, and nowhere else."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import logging
+import pickle
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType, TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from conftest import Api, read_all
+from rich.traceback import Traceback
+from wire import CLOSE, HANG, RESET, Script, Server, a_page, a_run, again, answer, error, head, refused_url, runs
+
+import facade
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+Serve = Callable[..., Server]
+
+SECRET = 'sk-Q7"x\\/+=%zz secret&<'
+"""A key that JSON, addresses and reprs each spell in a way of their own."""
+
+PLAIN = "sk-plain-7d4f1c9b2e"
+
+
+def spellings(key: str) -> set[str]:
+    """A key as texts, JSON, reprs and addresses spell it."""
+    return {key, json.dumps(key)[1:-1], repr(key)[1:-1], quote(key, safe=""), quote(key)}
+
+
+def shows(text: str, key: str) -> bool:
+    """Whether a text has a key in it, however spelt."""
+    return any(spelling in text for spelling in spellings(key))
+
+
+def attributes(value: Any, depth: int = 6, seen: set[int] | None = None) -> Iterator[Any]:
+    """Everything that hangs on an object by attributes, items and slots, itself included; no modules, no code."""
+    seen = set() if seen is None else seen
+    if id(value) in seen or depth < 0 or isinstance(value, (type, ModuleType, FunctionType, TracebackType)):
+        return
+    seen.add(id(value))
+    yield value
+    inner: list[Any] = []
+    if isinstance(value, dict):
+        inner += [*value.keys(), *value.values()]
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        inner += list(value)
+    if not isinstance(value, (str, bytes, int, float)):
+        inner += list(getattr(value, "__dict__", {}).values())
+        for cls in type(value).__mro__:
+            slots = cls.__dict__.get("__slots__", ())
+            for slot in (slots,) if isinstance(slots, str) else slots:
+                inner.append(getattr(value, slot, None))
+    for each in inner:
+        yield from attributes(each, depth - 1, seen)
+
+
+def told(failure: BaseException) -> str:
+    """All that a failure tells: texts, attributes, pickle, and tracebacks with the local variables of each frame.
+
+    As the standard library shows those and as rich does, which looks into containers. The frames of the tests
+    themselves, which hold the key, are left out.
+    """
+    said = [str(failure), repr(failure), *(repr(value) for value in attributes(failure))]
+    try:
+        said.append(repr(pickle.loads(pickle.dumps(failure)).__dict__))
+        said.append(repr(pickle.dumps(failure)))
+    except Exception as problem:
+        said.append(str(problem))
+    chain: BaseException | None = failure
+    while chain is not None:
+        frames = chain.__traceback__
+        while frames is not None and "/tests/" in frames.tb_frame.f_code.co_filename:
+            frames = frames.tb_next
+        shown = traceback.TracebackException(type(chain), chain, frames, capture_locals=True)
+        said += shown.format(chain=False)
+        if frames is not None:
+            trace = Traceback.extract(
+                type(chain), chain, frames, show_locals=True, locals_max_length=None, locals_max_string=None
+            )
+            for stack in trace.stacks[:1]:
+                for frame in stack.frames:
+                    said += [f"{name} = {pretty_text(node)}" for name, node in (frame.locals or {}).items()]
+        chain = chain.__cause__ or chain.__context__
+    return "\n".join(said)
+
+
+def pretty_text(node: Any) -> str:
+    """What rich shows of a local variable."""
+    return node.render(max_width=1_000_000) if hasattr(node, "render") else str(node)
+
+
+ECHO = f"Incorrect API key provided: {SECRET} or {PLAIN}. See https://x.example/?key={quote(SECRET)}"
+
+FAILURES: dict[str, Script] = {
+    "401 that echoes it": error(401, message=ECHO, code=PLAIN, param=SECRET, type=PLAIN),
+    "401 that echoes it elsewhere": answer({"error": {"message": "no", "deep": [{PLAIN: SECRET}]}, SECRET: 1}, 401),
+    "403 in plain text": answer(ECHO.encode(), 403),
+    "500 in a flat body": answer({"message": ECHO}, 500),
+    "in the request id": error(400, {"X-Request-Id": PLAIN}),
+    "in the reason": b"HTTP/1.1 401 " + PLAIN.encode() + b"\r\nContent-Length: 0\r\n\r\n",
+    "in a location": answer(b"", 302, {"Location": f"https://x.example/?key={PLAIN}"}),
+    "in other headers": error(
+        429, {"WWW-Authenticate": f"Bearer {PLAIN}", "Retry-After": PLAIN, "X-Should-Retry": PLAIN}
+    ),
+    "in the content type": answer(b"", 502, {"Content-Type": PLAIN}),
+    "in the encoding": answer(b"x", 200, {"Content-Encoding": PLAIN}),
+    "200 that echoes it": answer(ECHO.encode()),
+    "200 without an id that echoes it": answer({"key": PLAIN, SECRET: PLAIN}),
+    "broken head that echoes it": (f"HTTP/1.1 200 OK\r\n{PLAIN}\r\n\r\n".encode(), CLOSE),
+    "no HTTP that echoes it": (f"{PLAIN} {SECRET}\r\n".encode(), CLOSE),
+    "cut short": (head(200, {"Content-Length": "999"}), PLAIN.encode(), CLOSE),
+    "chunks that echo it": (head(200, {"Transfer-Encoding": "chunked"}), f"{PLAIN}\r\n".encode(), CLOSE),
+    "reset": (RESET,),
+    "timeout": (HANG,),
+    "cursor that echoes it": answer(a_page([a_run()], True, last_id=PLAIN)),
+}
+
+
+@pytest.fixture(params=[PLAIN, SECRET], ids=["plain key", "odd key"])
+def key(request: pytest.FixtureRequest) -> str:
+    """A key."""
+    return str(request.param)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What every logger says at its lowest level."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s %(args)s %(exc_text)s"))
+    root = logging.getLogger()
+    before, named = root.level, [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
+    levels = [(logger, logger.level) for logger in named]
+    for logger in named:
+        logger.setLevel(logging.DEBUG)
+    root.setLevel(1)
+    root.addHandler(handler)
+    yield text
+    root.removeHandler(handler)
+    root.setLevel(before)
+    for logger, level in levels:
+        logger.setLevel(level)
+
+
+class TestFailures:
+    """A failed call tells everything but the key."""
+
+    @pytest.mark.parametrize("auth_type", ["openai", "azure"])
+    @pytest.mark.parametrize("name", FAILURES)
+    def test_error(self, api: Api, serve: Serve, name: str, auth_type: str, key: str, log: io.StringIO) -> None:
+        """Neither text, attributes, pickle nor traceback of an error, nor any log, shows the key, echoed or not."""
+        client = api.client(serve(FAILURES[name]), api_key=key, auth_type=auth_type, timeout_sec=0.15)
+        _, failure = read_all(client.runs.all("thread_1"))
+        assert isinstance(failure, facade.APIError)
+        assert not shows(told(failure), key)
+        assert not shows(log.getvalue(), key)
+        assert "facade" in log.getvalue()
+
+    def test_many(self, api: Api, serve: Serve, key: str, log: io.StringIO) -> None:
+        """Nor where several are read at once, in threads or tasks of the client's own."""
+        client = api.client(serve(FAILURES["401 that echoes it"]), api_key=key)
+        _, failure = read_all(client.runs.all(["thread_1", "thread_2", "thread_3"]))
+        assert isinstance(failure, facade.AuthenticationError)
+        assert not shows(told(failure), key)
+        assert not shows(log.getvalue(), key)
+
+    def test_refused(self, api: Api, key: str, log: io.StringIO) -> None:
+        """Nor where nobody listens."""
+        _, failure = read_all(api.client(refused_url(), api_key=key).runs.all("thread_1"))
+        assert isinstance(failure, facade.APIConnectionError)
+        assert not shows(told(failure) + log.getvalue(), key)
+
+    def test_transport_that_echoes(self, api: Api, key: str) -> None:
+        """Nor where a transport of the caller's own puts the request's headers into its error."""
+
+        def fail(request: httpx.Request) -> httpx.Response:
+            raise httpx.ConnectError(f"could not send {dict(request.headers)}")
+
+        _, failure = read_all(api.client(api_key=key, transport=httpx.MockTransport(fail)).runs.all("thread_1"))
+        assert isinstance(failure, facade.APIConnectionError)
+        assert not shows(told(failure), key)
+
+    def test_transport_that_breaks(self, api: Api, key: str) -> None:
+        """Nor where a transport fails in a way of its own, which comes out as it is."""
+
+        def fail(request: httpx.Request) -> httpx.Response:
+            raise LookupError("the transport is broken")
+
+        _, failure = read_all(api.client(api_key=key, transport=httpx.MockTransport(fail)).runs.all("thread_1"))
+        assert isinstance(failure, LookupError)
+        frames = failure.__traceback__
+        while frames is not None:
+            if "/facade/" in frames.tb_frame.f_code.co_filename:
+                assert not shows(repr(frames.tb_frame.f_locals), key), frames.tb_frame
+            frames = frames.tb_next
+
+    def test_good_call(self, api: Api, serve: Serve, key: str, log: io.StringIO) -> None:
+        """No log of a good call, retries and pages included, shows the key."""
+        server = serve(
+            again(message=ECHO), answer(a_page(runs(2), True), headers={"X-Echo": PLAIN}), answer(a_page([]))
+        )
+        list(api.client(server, api_key=key, organization="org-1", max_retry_count=1).runs.all("thread_1"))
+        assert "Bearer" not in log.getvalue()
+        assert key not in log.getvalue()
+        assert "/threads/thread_1/runs" in log.getvalue()
+
+    def test_log_after_the_call(self, api: Api, serve: Serve, key: str, log: io.StringIO) -> None:
+        """Closing the client logs nothing of it either."""
+        client = api.client(serve(answer(a_run())), api_key=key)
+        client.runs.get("thread_1", "run_1")
+        client.close()
+        assert key not in log.getvalue()
+
+
+class TestObjects:
+    """Objects that hold the key do not show it."""
+
+    def objects(self, api: Api, server: Server, key: str) -> list[Any]:
+        """A client, a view, its parts, and walks, used and unused."""
+        client = api.client(server, api_key=key, organization="org-1", additional_headers={"x-token": "HIDDEN-7"})
+        client.runs.get("thread_1", "run_1")
+        walk = client.runs.all("thread_1")
+        made = [
+            client,
+            client.with_options(timeout_sec=5),
+            client.runs,
+            client.steps,
+            walk,
+            client.runs.all(["thread_1"]),
+        ]
+        return [getattr(each, "target", each) for each in made]
+
+    def test_reprs(self, api: Api, serve: Serve, key: str) -> None:
+        """No text of a client shows the key, a header's value, or the query's."""
+        for each in self.objects(api, serve(answer(a_run())), key):
+            for text in (repr(each), str(each), f"{each}", f"{[each]}"):
+                assert not shows(text, key)
+                assert "HIDDEN-7" not in text
+
+    def test_attributes(self, api: Api, serve: Serve, key: str) -> None:
+        """No attribute, however deep, is the key, has it inside or shows it in its repr."""
+        for each in self.objects(api, serve(answer(a_run())), key):
+            for value in attributes(each, 8):
+                assert not shows(repr(value), key), type(value)
+
+    @pytest.mark.parametrize("work", [pickle.dumps, copy.deepcopy, copy.copy], ids=lambda work: work.__name__)
+    def test_pickles(self, api: Api, serve: Serve, key: str, work: Callable[[Any], Any]) -> None:
+        """A pickle or copy of a client holds no key that shows; where none can be made, the error shows none."""
+        for each in self.objects(api, serve(answer(a_run())), key):
+            try:
+                made = repr(work(each))
+            except Exception as problem:
+                made = told(problem)
+            assert not shows(made, key)
+
+    def test_results(self, api: Api, serve: Serve, key: str) -> None:
+        """Nothing that a call gives holds the key."""
+        client = api.client(serve(answer(a_run()), answer(a_page(runs(2)))), api_key=key)
+        for each in (client.runs.get("thread_1", "run_1"), client.runs.list("thread_1")):
+            assert key.encode() not in pickle.dumps(each)
+            assert not [value for value in attributes(each) if value is key]
+
+    def test_callable(self, api: Api, serve: Serve, key: str, log: io.StringIO) -> None:
+        """A key that a callable gives is kept as well."""
+        client = api.client(serve(FAILURES["401 that echoes it"]), api_key=lambda: key)
+        _, failure = read_all(client.runs.all("thread_1"))
+        assert isinstance(failure, facade.AuthenticationError)
+        assert not shows(told(failure) + log.getvalue(), key)
+
+    def test_bad_key_of_a_callable(self, api: Api, serve: Serve, log: io.StringIO) -> None:
+        """A key that a callable gives and that no header can carry is not shown."""
+        client = api.client(serve(answer(a_run())), api_key=lambda: "sk-bad-7d4f\r\nX-Evil: 1")
+        _, failure = read_all(client.runs.all("thread_1"))
+        assert isinstance(failure, facade.ConfigurationError)
+        assert "7d4f" not in told(failure) + log.getvalue()
+
+    def test_configure(self, key: str) -> None:
+        """What `configure` was told is not shown by the module."""
+        facade.configure(api_key=key)
+        package = sys.modules["facade"]
+        for module in [package, *(m for name, m in sys.modules.items() if name.startswith("facade."))]:
+            for name, value in vars(module).items():
+                if not name.startswith("__"):
+                    assert key not in repr(value), (module, name)
+
+    @pytest.mark.parametrize("variable", ["api_key", "environment"])
+    def test_bad_key_is_not_shown(
+        self, api: Api, variable: str, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+    ) -> None:
+        """A key that is refused is shown neither in the error nor in the local variables of its traceback."""
+        bad = "sk-bad-7d4f\r\nX-Evil: 1"
+        if variable == "environment":
+            monkeypatch.setenv("OPENAI_API_KEY", bad)
+        with pytest.raises(facade.ConfigurationError) as caught:
+            api.bare_client(**({"api_key": bad} if variable == "api_key" else {}))
+        assert "7d4f" not in told(caught.value) + log.getvalue()
+
+    def test_bad_argument_beside_a_key(self, api: Api, key: str) -> None:
+        """A key beside another bad argument is not shown in the traceback's local variables."""
+        for options in ({"timeout_sec": -1}, {"api_base": "nowhere"}, {"auth_type": "x"}, {"additional_headers": 5}):
+            with pytest.raises((ValueError, TypeError)) as caught:
+                api.client(api_key=key, **options)
+            assert not shows(told(caught.value), key)
+
+    def test_cmdlets(self, serve: Serve, key: str) -> None:
+        """A cmdlet that fails does not show the key it was given."""
+        server = serve(error(401, message=key))
+        with pytest.raises(facade.AuthenticationError) as caught:
+            facade.get_thread_run("thread_1", "run_1", api_key=key, api_base=server.url)
+        assert not shows(told(caught.value), key)
+
+
+class TestDestinations:
+    """The key goes to its own host and port only."""
+
+    @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("auth_type", ["openai", "azure", "azure_ad"])
+    def test_redirects(self, api: Api, serve: Serve, status: int, auth_type: str) -> None:
+        """A redirect to another port or host is an error: nobody else is asked, whatever the authentication."""
+        other = serve(answer(a_run()))
+        server = serve(answer(b"", status, {"Location": f"{other.url}/threads/thread_1/runs/run_1"}))
+        client = api.client(server, auth_type=auth_type, organization="org-1", max_retry_count=2)
+        with pytest.raises(facade.APIStatusError):
+            client.runs.get("thread_1", "run_1")
+        assert len(server.requests) == 1
+        assert not other.requests
+        assert not other.connections
+
+    def test_other_ways_to_be_sent_on(self, api: Api, serve: Serve) -> None:
+        """Refresh, Alt-Svc and Link headers send nobody anywhere."""
+        other = serve(answer(a_run()))
+        headers = {
+            "Refresh": f"0; url={other.url}",
+            "Alt-Svc": f'h2="127.0.0.1:{other.port}"',
+            "Link": f"<{other.url}>; rel=next",
+            "Content-Location": other.url,
+        }
+        client = api.client(serve(answer(a_page(runs(1), True), headers=headers), answer(a_page([]))))
+        assert len(list(client.runs.all("thread_1"))) == 1
+        assert not other.connections
+
+    def test_cursor_that_is_an_address(self, api: Api, serve: Serve) -> None:
+        """A cursor that is an address is sent as a value, not followed."""
+        other = serve(answer(a_page([])))
+        server = serve(answer(a_page(runs(1), True, last_id=other.url)), answer(a_page([])))
+        list(api.client(server).runs.all("thread_1"))
+        assert server.requests[1].value("after") == other.url
+        assert not other.connections
+
+    def test_keys_of_clients_are_kept_apart(self, api: Api, serve: Serve) -> None:
+        """Each client sends its own key, and a view its client's."""
+        server = serve(answer(a_run()))
+        for each in ("sk-a", "sk-b"):
+            client = api.client(server, api_key=each)
+            client.runs.get("thread_1", "run_1")
+            client.with_options(timeout_sec=5).runs.get("thread_1", "run_1")
+        said = [request.headers["authorization"] for request in server.requests]
+        assert said == ["Bearer sk-a", "Bearer sk-a", "Bearer sk-b", "Bearer sk-b"]
+
+    def test_key_in_no_address(self, api: Api, serve: Serve) -> None:
+        """The key goes in a header, never in an address or body."""
+        server = serve(answer(a_run()))
+        api.client(server, api_key=PLAIN).runs.get("thread_1", "run_1")
+        request = server.requests[0]
+        assert PLAIN not in request.target
+        assert request.head.count(PLAIN.encode()) == 1
