@@ -102,6 +102,8 @@ class AsyncConnections:
                             break
                 finally:
                     await response.aclose()
+                    if self.is_closed and (stream := response.extensions.get("network_stream")):
+                        await stream.aclose()  # it was connecting when the pool was closed, which would keep it open
             return answer.reply()
         except (httpx.TimeoutException, TimeoutError) as error:
             await _close(streams)

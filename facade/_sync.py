@@ -148,6 +148,8 @@ class Connections:
                     interrupt.watch(None)
             finally:
                 response.close()
+                if self.is_closed and (stream := response.extensions.get("network_stream")):
+                    stream.close()  # it was connecting when the pool was closed, which would keep it open
             return answer.reply()
         except httpx.TimeoutException:
             return timeout_error(call, attempt)

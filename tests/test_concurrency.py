@@ -257,11 +257,14 @@ class TestTasks:
         with_client(server, work)
         assert until(lambda: server.open_connections == 0)
 
-    def test_cancelled_twice(self, serve: Serve) -> None:
+    @pytest.mark.parametrize("reused", [False, True], ids=["new connections", "used connections"])
+    def test_cancelled_twice(self, serve: Serve, reused: bool) -> None:
         """A second cancellation while the first is still being dealt with leaves no connection either."""
-        server = serve((HANG,))
+        server = serve(lambda request: (0.02, answer(a_run())) if "run_good" in request.path else (HANG,))
 
         async def work(client: facade.AsyncClient) -> None:
+            if reused:
+                await asyncio.gather(*(client.runs.get("thread_1", "run_good") for _ in range(10)))
             tasks = [asyncio.create_task(client.runs.get("thread_1", f"run_{n}")) for n in range(10)]
             assert await eventually(lambda: server.busy == 10)
             for task in tasks:
@@ -365,7 +368,7 @@ class TestLeaving:
 
     def test_break_and_forget(self, api: Api, serve: Serve) -> None:
         """A loop that is left without closing the walk stops what was on its way once the walk is gone."""
-        server = serve(lambda request: self.slow(request) if request.number <= 1 else (HANG,))
+        server = serve(lambda request: self.slow(request) if "/run_1/" in request.path else (HANG,))
         client = api.client(server)
         for _ in client.steps.all([a_run(n) for n in range(1, 13)], concurrency=4):
             break

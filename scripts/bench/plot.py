@@ -18,6 +18,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 Numbers = dict[str, Any]
 
@@ -68,7 +69,8 @@ def fan_out(axes: Axes, numbers: Numbers) -> None:
                 [f["wall_sec"] for f in points],
                 style,
                 marker="o" if library == "facade" else "s",
-                markersize=4,
+                markersize=5,
+                markerfacecolor=COLOURS[library] if library == "facade" else "white",
                 color=COLOURS[library],
                 label=f"{NAMES[library]}, {latency} ms",
             )
@@ -78,11 +80,14 @@ def fan_out(axes: Axes, numbers: Numbers) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(ticks := sorted({f["concurrency"] for f in found}), [str(tick) for tick in ticks])
+    axes.yaxis.set_major_formatter(lambda sec, _: f"{sec:g}")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_minor_formatter(lambda sec, _: f"{sec:g}")
     axes.set_xlabel("concurrency")
     axes.set_ylabel("seconds")
     axes.set_title(f"Every step of {numbers['fan_out_runs']} runs, by latency")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+    axes.legend(fontsize=7, ncols=len(latencies), loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
 
 
 def growth(axes: Axes, numbers: Numbers, what: str, label: str, title: str) -> None:
@@ -98,7 +103,7 @@ def growth(axes: Axes, numbers: Numbers, what: str, label: str, title: str) -> N
             label=NAMES[library],
         )
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * max(f[what] for f in numbers["growth"]))
     axes.set_xlabel("steps read")
     axes.set_ylabel(label)
     axes.set_title(title)
