@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-import httpcore
 import httpx
 
 from facade._answers import Page
@@ -26,7 +25,7 @@ from facade._http import (
     make_request,
     timeout_error,
 )
-from facade._network import install, opened
+from facade._network import in_use, install
 from facade._notices import Tally
 from facade._paging import Source, id_of
 from facade._settings import Limits, Secret, Settings
@@ -88,8 +87,7 @@ class AsyncConnections:
         http = self.http()
         request, conceal = await _request(call, settings)
         token = concealing.set(conceal)
-        streams: list[httpcore.AsyncNetworkStream] = []
-        opened.set(streams)
+        in_use.set(None)
         answer = None
         try:
             async with asyncio.timeout(attempt.limit_sec) as limit:
@@ -100,13 +98,15 @@ class AsyncConnections:
                     async for chunk in response.stream:
                         if not answer.feed(chunk):
                             break
+                    else:
+                        in_use.set(None)  # whole: the connection goes back to the pool
                 finally:
                     await response.aclose()
                     if self.is_closed and (stream := response.extensions.get("network_stream")):
                         await stream.aclose()  # it was connecting when the pool was closed, which would keep it open
             return answer.reply()
         except (httpx.TimeoutException, TimeoutError) as error:
-            await _close(streams)
+            await _close_stream_in_use()
             if limit.expired() or isinstance(error, httpx.TimeoutException):
                 return timeout_error(call, attempt)
             return connection_error(call, error, conceal)
@@ -117,15 +117,15 @@ class AsyncConnections:
         except APIError as error:
             return error.with_traceback(None)
         except BaseException:
-            await _close(streams)
+            await _close_stream_in_use()
             raise
         finally:
             concealing.reset(token)
 
 
-async def _close(streams: list[httpcore.AsyncNetworkStream]) -> None:
-    """Closes what an attempt that was cut short has opened: one in the middle of a TLS handshake would stay open."""
-    for stream in streams:
+async def _close_stream_in_use() -> None:
+    """Closes the connection of an attempt that was cut short: httpcore, cut short as it closes one, leaves it open."""
+    if (stream := in_use.get()) is not None:
         await stream.aclose()
 
 

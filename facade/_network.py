@@ -3,7 +3,7 @@
 httpx bounds each phase and each read by itself, so a body that drips never times out. In a sync client the timeout
 that httpx carries down to each read is a `TimeLimit`, which knows when the whole attempt ends; every read, write and
 connect is given what is left of it. Async attempts are bounded by asyncio, which leaves a connection open where it
-cuts a TLS handshake short; an attempt notes here what it opens, to close that.
+cuts short a TLS handshake, or httpcore as it closes one; so an attempt knows the stream that it uses, to close it.
 """
 
 from __future__ import annotations
@@ -145,8 +145,31 @@ class _Backend(httpcore.NetworkBackend):
         self._backend.sleep(seconds)
 
 
-opened: ContextVar[list[httpcore.AsyncNetworkStream]] = ContextVar("opened")
-"""The streams that this task's attempt has opened."""
+in_use: ContextVar[httpcore.AsyncNetworkStream | None] = ContextVar("in_use", default=None)
+"""The stream that this task's attempt last used."""
+
+
+class _AsyncStream(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        in_use.set(stream)
+
+    async def read(self, *arguments: Any, **options: Any) -> bytes:
+        in_use.set(self._stream)
+        return await self._stream.read(*arguments, **options)
+
+    async def write(self, *arguments: Any, **options: Any) -> None:
+        in_use.set(self._stream)
+        await self._stream.write(*arguments, **options)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        return _AsyncStream(await self._stream.start_tls(*arguments, **options))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 class _AsyncBackend(httpcore.AsyncNetworkBackend):
@@ -154,14 +177,10 @@ class _AsyncBackend(httpcore.AsyncNetworkBackend):
         self._backend = backend
 
     async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        return self._note(await self._backend.connect_tcp(*arguments, **options))
+        return _AsyncStream(await self._backend.connect_tcp(*arguments, **options))
 
     async def connect_unix_socket(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        return self._note(await self._backend.connect_unix_socket(*arguments, **options))
-
-    def _note(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
-        opened.get().append(stream)
-        return stream
+        return _AsyncStream(await self._backend.connect_unix_socket(*arguments, **options))
 
     async def sleep(self, seconds: float) -> None:
         await self._backend.sleep(seconds)
