@@ -26,8 +26,7 @@ from facade._http import (
     timeout_error,
 )
 from facade._network import in_use, install
-from facade._notices import Tally
-from facade._paging import Source, id_of
+from facade._paging import Progress, Source
 from facade._settings import Limits, Secret, Settings
 from facade.errors import APIError
 
@@ -199,7 +198,7 @@ class _Abreast(Generic[T]):
         return tasks
 
 
-class AsyncWalk(AsyncIterator[T], Generic[T]):
+class AsyncWalk(Progress[T], AsyncIterator[T]):
     """Iterates over the objects of every page; while the caller works on one page, the next is on its way.
 
     An async context manager: leaving it, `aclose()` and the end stop what is still on its way. Nothing is read before
@@ -207,17 +206,8 @@ class AsyncWalk(AsyncIterator[T], Generic[T]):
     """
 
     def __init__(self, reader: _Abreast[T], budget: Budget, after: str | None) -> None:
+        super().__init__(budget, after)
         self._reader: _Abreast[T] | None = reader
-        self._budget = budget
-        self._begin = after
-        self._page: Iterator[T] = iter(())
-        self._last: T | None = None
-        self._tally = Tally()
-
-    @property
-    def after(self) -> str | None:
-        """The id of the last object handed over, or the `after` that the walk began with: what resumes it."""
-        return self._begin if self._last is None else id_of(self._last)
 
     def __aiter__(self) -> Self:
         return self

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from facade._answers import Page
-from facade._exchange import Call
+from facade._exchange import Budget, Call
+from facade._notices import Tally
 from facade.errors import APIError, PaginationError
 
 T = TypeVar("T")
@@ -84,3 +85,19 @@ class Source(Generic[T]):
     def locate(self, error: APIError) -> None:
         """Says in an error which list failed, and where to go on."""
         error.after, error.thread_id, error.run_id = self.resume, self._thread_id, self._run_id
+
+
+class Progress(Generic[T]):
+    """How far a walk has come, sync or async: what it handed over last, and what of the page in hand is left."""
+
+    def __init__(self, budget: Budget, after: str | None) -> None:
+        self._budget = budget
+        self._begin = after
+        self._page: Iterator[T] = iter(())
+        self._last: T | None = None
+        self._tally = Tally()
+
+    @property
+    def after(self) -> str | None:
+        """The id of the last object handed over, or the `after` that the walk began with: what resumes it."""
+        return self._begin if self._last is None else id_of(self._last)

@@ -27,8 +27,7 @@ from facade._http import (
     make_request,
     timeout_error,
 )
-from facade._notices import Tally
-from facade._paging import Source, id_of
+from facade._paging import Progress, Source
 from facade._settings import Limits, Secret, Settings
 from facade.errors import APIError, ConfigurationError
 
@@ -292,7 +291,7 @@ class _Abreast(Generic[T]):
         self._ahead.clear()
 
 
-class Walk(Iterator[T], Generic[T]):
+class Walk(Progress[T], Iterator[T]):
     """Iterates over the objects of every page, one page after the other, as they are needed.
 
     A context manager: leaving it, `close()` and the end stop what is still on its way. Nothing is read before the
@@ -300,17 +299,8 @@ class Walk(Iterator[T], Generic[T]):
     """
 
     def __init__(self, reader: _Alone[T] | _Abreast[T], budget: Budget, after: str | None) -> None:
+        super().__init__(budget, after)
         self._reader: _Alone[T] | _Abreast[T] | None = reader
-        self._budget = budget
-        self._begin = after
-        self._page: Iterator[T] = iter(())
-        self._last: T | None = None
-        self._tally = Tally()
-
-    @property
-    def after(self) -> str | None:
-        """The id of the last object handed over, or the `after` that the walk began with: what resumes it."""
-        return self._begin if self._last is None else id_of(self._last)
 
     def __iter__(self) -> Self:
         return self
