@@ -60,7 +60,8 @@ def check_id(name: str, value: Any, kind: str) -> str:
         raise TypeError(f"{name} is the id of a {kind}, a str, not {type(value).__name__}")
     if not value or value in (".", ".."):
         raise ValueError(f"{name} is {value!r}, which is no id of a {kind}")
-    if any(character.isspace() or not (character.isprintable() or character > "\x9f") for character in value):
+    is_plain = value.isascii() and value.isprintable() and " " not in value  # all but always, and quickly told
+    if not is_plain and any(c.isspace() or not (c.isprintable() or c > "\x9f") for c in value):
         raise ValueError(f"{name} has white space or control characters in it: {value!r}")
     try:
         value.encode()

@@ -36,16 +36,17 @@ Fetch = Callable[[Source[T]], Coroutine[Any, Any, Page[T]]]
 
 
 class AsyncConnections:
-    """Owns the httpx client: built when first needed, and anew in another event loop or a forked child."""
+    """Owns httpx clients, as `Connections` does; they are built anew in another event loop or a forked child."""
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._client: httpx.AsyncClient | None = None
+        self._clients: list[httpx.AsyncClient] = []
+        self._idle: list[httpx.AsyncClient] = []
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self.is_closed = False
 
-    def http(self) -> httpx.AsyncClient:
-        """The httpx client of this process and event loop.
+    def _take(self) -> httpx.AsyncClient:
+        """An httpx client of this event loop that no other request uses; with the caller's own transport, the only one.
 
         Raises:
             RuntimeError: these connections were closed.
@@ -53,17 +54,29 @@ class AsyncConnections:
         if self.is_closed:
             raise RuntimeError("this client is closed; make a new one")
         home = (os.getpid(), asyncio.get_running_loop())
-        if self._client is None or self._home != home:
-            self._client, self._home = httpx.AsyncClient(**self._options.arguments()), home
-            install(self._client)
-        return self._client
+        if self._home != home:
+            self._clients, self._idle, self._home = [], [], home
+        if self._idle:
+            return self._idle.pop()
+        if self._clients and self._options.transport is not None:
+            return self._clients[0]
+        self._options = self._options.with_context()
+        client = httpx.AsyncClient(**self._options.arguments())
+        install(client)
+        self._clients.append(client)
+        return client
+
+    def _give_back(self, client: httpx.AsyncClient) -> None:
+        if client in self._clients:
+            self._idle.append(client)
 
     async def aclose(self) -> None:
         """Closes all connections; what is asked afterwards is refused."""
         self.is_closed = True
-        client, self._client = self._client, None
-        if client is not None and self._home == (os.getpid(), asyncio.get_running_loop()):
-            await client.aclose()
+        clients, self._clients, self._idle = self._clients, [], []
+        if self._home == (os.getpid(), asyncio.get_running_loop()):
+            for client in clients:
+                await client.aclose()
 
     async def run(self, call: Call[T], settings: Settings, limits: Limits, budget: Budget) -> T:
         """Drives one exchange to its end, as `Connections.run`."""
@@ -83,14 +96,14 @@ class AsyncConnections:
 
     async def _attempt(self, call: Call[Any], settings: Settings, attempt: Attempt) -> Reply | APIError:
         """Sends one request and reads its answer, as `Connections._attempt`."""
-        http = self.http()
         request, conceal = await _request(call, settings)
+        http = self._take()
         token = concealing.set(conceal)
         in_use.set(None)
         answer = None
         try:
             async with asyncio.timeout(attempt.limit_sec) as limit:
-                response = await http.send(request, stream=True, auth=None)
+                response = await http._transport_for_url(request.url).handle_async_request(request)
                 try:
                     answer = Answer(response, settings, conceal)
                     assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -120,6 +133,7 @@ class AsyncConnections:
             raise
         finally:
             concealing.reset(token)
+            self._give_back(http)
 
 
 async def _close_stream_in_use() -> None:

@@ -127,14 +127,15 @@ def exchange(
         started = clock()
         try:
             reply: Reply = yield _attempt(limits, budget)
-            logger.debug(
-                "%s %s -> %d in %.3f s, request id %s",
-                call.method,
-                call.path,
-                reply.status_code,
-                clock() - started,
-                reply.conceal(reply.headers.get("x-request-id", "-")),
-            )
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug(
+                    "%s %s -> %d in %.3f s, request id %s",
+                    call.method,
+                    call.path,
+                    reply.status_code,
+                    clock() - started,
+                    reply.conceal(reply.headers.get("x-request-id", "-")),
+                )
             if 200 <= reply.status_code < 300:
                 return call.read(reply.body)
             error = read_error(reply, base, wall_clock)

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from html import escape
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -28,18 +27,16 @@ class HttpOptions(NamedTuple):
     proxy: Any
     transport: Any
 
+    def with_context(self) -> HttpOptions:
+        """These options with the TLS context made: most of what it costs to build an httpx client."""
+        return self._replace(verify=httpx.create_ssl_context(self.verify))
+
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `httpx.Client` and `httpx.AsyncClient`."""
         return {
             "verify": self.verify,
             "proxy": self.proxy,
             "transport": self.transport,
-            "follow_redirects": False,
-            "timeout": None,
-            # `concurrency` and the caller's threads bound what is open at once; idle connections are bounded here.
-            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=64),
-            # A cookie would tie together the calls of several keys.
-            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         }
 
 
@@ -155,5 +152,5 @@ class _Concealing(logging.Filter):
 concealing: ContextVar[Callable[[str], str] | None] = ContextVar("concealing", default=None)
 """What blanks the key of the attempt that this thread or task is at."""
 
-for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
+for _name in ("httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
     logging.getLogger(_name).addFilter(_Concealing())

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def id_of(item: Any) -> str | None:
     """The id of a run or step, where it has one that can name it."""
-    value = item.id
+    value = item._json.get("id")
     return value if isinstance(value, str) and value.strip() else None
 
 

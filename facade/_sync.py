@@ -50,47 +50,57 @@ if hasattr(os, "register_at_fork"):
 
 
 class Connections:
-    """Owns the httpx client: built when first needed, and anew in a forked child, where the parent's must not be used.
+    """Owns httpx clients, one for each request that is under way: httpcore searches a pool of many at length each time.
 
-    Holds no key, so that several clients can share one.
+    They are built when needed, and anew in a forked child, where the parent's must not be used. They share a TLS
+    context and hold no key, so that several of this package's clients can share them.
     """
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._client: httpx.Client | None = None
+        self._clients: list[httpx.Client] = []
+        self._idle: list[httpx.Client] = []
         self._lock = threading.Lock()
         self.is_closed = False
         _all_connections.add(self)
 
-    def http(self) -> httpx.Client:
-        """The httpx client of this process.
+    def _take(self) -> httpx.Client:
+        """An httpx client that no other request uses; with a transport of the caller's own, the only one.
 
         Raises:
             RuntimeError: these connections were closed.
         """
-        if self._client is None:
-            with self._lock:
-                if self.is_closed:
-                    raise RuntimeError("this client is closed; make a new one")
-                if self._client is None:
-                    from facade._network import install  # imports httpcore, which takes as long as all of this package
+        with self._lock:
+            if self.is_closed:
+                raise RuntimeError("this client is closed; make a new one")
+            if self._idle:
+                return self._idle.pop()
+            if self._clients and self._options.transport is not None:
+                return self._clients[0]
+            from facade._network import install  # imports httpcore, which takes as long as all of this package
 
-                    client = httpx.Client(**self._options.arguments())
-                    install(client)
-                    self._client = client
-        return self._client
+            self._options = self._options.with_context()
+            client = httpx.Client(**self._options.arguments())
+            install(client)
+            self._clients.append(client)
+            return client
+
+    def _give_back(self, client: httpx.Client) -> None:
+        with self._lock:
+            if client in self._clients:
+                self._idle.append(client)
 
     def forget(self) -> None:
         """Leaves the connections to the parent, in a child that was just forked; the lock may have been held."""
-        self._client = None
+        self._clients, self._idle = [], []
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Closes all connections; what is asked afterwards is refused."""
         with self._lock:
             self.is_closed = True
-            client, self._client = self._client, None
-        if client is not None:
+            clients, self._clients, self._idle = self._clients, [], []
+        for client in clients:
             client.close()
 
     def run(
@@ -126,17 +136,18 @@ class Connections:
         self, call: Call[Any], settings: Settings, attempt: Attempt, interrupt: Interrupt | None
     ) -> Reply | APIError:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
-        http = self.http()
         from facade._network import TimeLimit
 
         limit: float | None = attempt.limit_sec
         if self._options.transport is None:
             limit = TimeLimit.starting_now(limit, interrupt)
         request, conceal = _request(call, settings, limit)
+        http = self._take()
         token = concealing.set(conceal)
         answer = None
         try:
-            response = http.send(request, stream=True, auth=None)
+            # What httpx does above its transports, redirects, cookies and a log of its own, is not wanted here.
+            response = http._transport_for_url(request.url).handle_request(request)
             try:
                 answer = Answer(response, settings, conceal)
                 assert isinstance(response.stream, httpx.SyncByteStream)
@@ -160,6 +171,7 @@ class Connections:
             return error.with_traceback(None)
         finally:
             concealing.reset(token)
+            self._give_back(http)
 
 
 def _request(call: Call[Any], settings: Settings, limit: float | None) -> tuple[httpx.Request, Callable[[str], str]]:

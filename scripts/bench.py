@@ -41,6 +41,7 @@ Numbers = dict[str, Any]
 class Plan(NamedTuple):
     """How much is measured."""
 
+    objects: int
     rounds: int
     fan_out_rounds: int
     latencies_ms: tuple[int, ...]
@@ -50,10 +51,9 @@ class Plan(NamedTuple):
 
 
 ALL = ("raw", "facade", "facade_fast", "stock", "openai", "azure")
-WHOLE = Plan(9, 5, (5, 30, 100), (1, 8, 16, 64), (100, 1000, 10_000, 100_000, 1_000_000), ALL)
-QUICK = Plan(3, 3, (30,), (16,), (100, 1000, 10_000), ALL[:3])
+WHOLE = Plan(10_000, 9, 5, (5, 30, 100), (1, 8, 16, 64), (100, 1000, 10_000, 100_000, 1_000_000), ALL)
+QUICK = Plan(4_000, 4, 3, (30,), (16,), (100, 1000, 10_000), ALL[:3])
 
-OBJECTS = 10_000
 STREAMED = 200_000
 FAN_OUT_RUNS, FAN_OUT_STEPS = 60, 20
 
@@ -155,7 +155,7 @@ def served(environment: Environment) -> Iterator[Callable[..., str]]:
         assert server.stdout
         port = int(server.stdout.readline())
 
-        def base(latency_ms: int = 0, runs: int = OBJECTS, steps: int = OBJECTS) -> str:
+        def base(latency_ms: int, runs: int, steps: int) -> str:
             return f"http://127.0.0.1:{port}/{latency_ms}/{runs}/{steps}"
 
         try:
@@ -316,11 +316,11 @@ def measure(plan: Plan) -> Numbers:
             "versions": versions,
             "skipped": skipped,
             "rounds": plan.rounds,
-            "objects": OBJECTS,
+            "objects": plan.objects,
             "streamed": STREAMED,
             "fan_out_runs": FAN_OUT_RUNS,
             "fan_out_steps": FAN_OUT_STEPS,
-            "tasks": measure_tasks(peers, libraries, base(), plan.rounds),
+            "tasks": measure_tasks(peers, libraries, base(0, plan.objects, plan.objects), plan.rounds),
         }
         say("imports")
         found["import"] = measure_imports(peers, libraries, plan.rounds)

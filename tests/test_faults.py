@@ -10,12 +10,14 @@ import json
 import logging
 import math
 import socket
+import ssl
 import threading
 import time
 import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +26,7 @@ from conftest import Api, read_all
 from wire import (
     CLOSE,
     HANG,
+    KEY,
     RESET,
     Part,
     Request,
@@ -336,6 +339,42 @@ class TestNetwork:
         """A host that no resolver knows is an APIConnectionError."""
         failure, _ = timed(lambda: get(api.client("http://nowhere.invalid.localhost:1/v1")))
         assert type(failure) is facade.APIConnectionError
+
+    def test_tunnel_that_is_refused(self, api: Api, serve: Serve) -> None:
+        """A proxy that refuses a tunnel is an APIConnectionError; it never sees the key."""
+        proxy = serve(answer(b"", 502))
+        client = api.client("https://bakery.example/v1", proxy=proxy.url.removesuffix("/v1"))
+        failure, _ = timed(lambda: get(client))
+        assert type(failure) is facade.APIConnectionError
+        assert proxy.requests[0].method == "CONNECT"
+        assert KEY.encode() not in proxy.requests[0].head
+
+    def test_tunnel_that_hangs(self, api: Api, serve: Serve) -> None:
+        """A proxy that says nothing is bounded by timeout_sec, and its connection closed."""
+        proxy = serve((HANG,))
+        client = api.client("https://bakery.example/v1", proxy=proxy.url.removesuffix("/v1"), timeout_sec=0.3)
+        failure, elapsed = timed(lambda: get(client))
+        assert isinstance(failure, facade.APITimeoutError)
+        assert within(elapsed, 0.3)
+        assert api.until(lambda: proxy.open_connections == 0)
+
+    def test_certificates(self, api: Api, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A certificate is checked, against SSL_CERT_FILE or a context of the caller's where they are given."""
+        trustme = pytest.importorskip("trustme")
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        own, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+        authority.issue_cert("127.0.0.1").configure_cert(own)
+        authority.configure_trust(trusting)
+        server = serve(RUN, tls=own)
+        failure, _ = timed(lambda: get(api.client(server, verify=True, max_retry_count=3)))
+        assert type(failure) is facade.APIConnectionError
+        assert "certificate" in str(failure).lower()
+        assert not server.requests
+        assert get(api.client(server, verify=trusting)).id == "run_1"
+        assert get(api.client(server, verify=False)).id == "run_1"
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        assert get(api.client(server, verify=True)).id == "run_1"
 
     def test_tls_to_a_plain_server(self, api: Api) -> None:
         """TLS that fails is an APIConnectionError."""

@@ -27,6 +27,7 @@ Reader = Callable[[Any], Any]
 """Makes what a field gives of the JSON value that was sent."""
 
 _new = object.__new__
+_set = object.__setattr__  # what a frozen model lets through; it keeps Python's compact form of a `__dict__`
 
 
 def _copy(value: Any) -> Any:
@@ -160,7 +161,7 @@ class _Part:
         value = model._json.get(self._key)
         if value is not None:
             value = self._read(value)
-        model.__dict__[self._name] = value
+        _set(model, self._name, value)
         return value
 
 
