@@ -376,11 +376,11 @@ class TestWalk:
         """No more requests are under way at once than `concurrency`, and about as many."""
 
         def say(request: Request) -> Script:
-            return (0.03, answer(a_page([])))
+            return (0.02, answer(a_page([])))
 
         server = serve(say)
-        assert list(api.client(server).runs.all([f"thread_{n}" for n in range(24)], concurrency=concurrency)) == []
-        assert len(server.requests) == 24
+        assert list(api.client(server).runs.all([f"thread_{n}" for n in range(16)], concurrency=concurrency)) == []
+        assert len(server.requests) == 16
         assert concurrency // 2 < server.most_busy <= concurrency
 
     def test_pipeline_is_bounded_as_well(self, api: Api, serve: Serve) -> None:

@@ -27,7 +27,7 @@ from facade._settings import Limits
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-quick = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 """Enough examples to find what is easily found; more come with `--hypothesis-profile`."""
 
 texts = st.text(max_size=30) | st.text(alphabet="./%?#\\&=:;@ \r\n\t\0aéß線", max_size=12)
@@ -332,7 +332,7 @@ class TestPaging:
 class TestModels:
     """Whatever a server sends."""
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=200, deadline=None)
     @given(item=objects, model=st.sampled_from([facade.Run, facade.RunStep]))
     def test_object(self, item: dict[str, Any], model: Any) -> None:
         """An object with an id is read, each of its fields can be, and it is given back exactly."""
