@@ -34,8 +34,8 @@ check: $(READY) ## format, lint, types, and whether the generated code is what t
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/shellcheck scripts/*.sh .ci/run
 
-bench: $(READY) ## measure beside other clients, in an environment of its own; writes docs/performance.*
-	$(BIN)/python scripts/bench.py
+bench: ## measure beside other clients, in an environment of its own; writes docs/performance.*
+	$(PYTHON) scripts/bench.py
 
 docs: $(READY) ## build the documentation site into build/docs
 	$(BIN)/python scripts/docs.py
@@ -53,4 +53,4 @@ generate: $(READY) ## make generated/ from the pinned spec
 	$(BIN)/python scripts/generate.py
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .venv-bench .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -23,6 +23,7 @@ from facade._http import (
     connection_error,
     deadline_error,
     make_request,
+    set_limit,
     timeout_error,
 )
 from facade._network import in_use, install
@@ -98,6 +99,7 @@ class AsyncConnections:
         """Sends one request and reads its answer, as `Connections._attempt`."""
         request, conceal = await _request(call, settings)
         http = self._take()
+        set_limit(request, None)  # asyncio bounds the whole of it
         token = concealing.set(conceal)
         in_use.set(None)
         answer = None
@@ -150,7 +152,7 @@ async def _request(call: Call[Any], settings: Settings) -> tuple[httpx.Request, 
         secret = Secret.keep(await given if inspect.isawaitable(given) else given)
         del given
     key = secret.usable()
-    return make_request(settings, call, key, None), concealer(key)
+    return make_request(settings, call, key), concealer(key)
 
 
 class _Abreast(Generic[T]):

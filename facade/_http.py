@@ -52,15 +52,15 @@ def concealer(key: str) -> Callable[[str], str]:
     return conceal
 
 
-def make_request(settings: Settings, call: Call[Any], key: str, timeout: float | None) -> httpx.Request:
-    """One attempt's request."""
-    phases = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
-    return httpx.Request(
-        call.method,
-        settings.request_url(call.path, call.query),
-        headers=settings.request_headers(key),
-        extensions={"timeout": phases},
-    )
+def make_request(settings: Settings, call: Call[Any], key: str) -> httpx.Request:
+    """One attempt's request, as yet without a time limit."""
+    url = settings.request_url(call.path, call.query)
+    return httpx.Request(call.method, url, headers=settings.request_headers(key))
+
+
+def set_limit(request: httpx.Request, limit_sec: float | None) -> None:
+    """Gives a request the time limit that its transport applies to each phase."""
+    request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), limit_sec)
 
 
 class Answer:

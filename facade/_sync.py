@@ -25,6 +25,7 @@ from facade._http import (
     connection_error,
     deadline_error,
     make_request,
+    set_limit,
     timeout_error,
 )
 from facade._paging import Progress, Source
@@ -138,11 +139,10 @@ class Connections:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
         from facade._network import TimeLimit
 
-        limit: float | None = attempt.limit_sec
-        if self._options.transport is None:
-            limit = TimeLimit.starting_now(limit, interrupt)
-        request, conceal = _request(call, settings, limit)
+        request, conceal = _request(call, settings)
         http = self._take()
+        is_own = self._options.transport is None  # a caller's transport may not take a limit without end
+        set_limit(request, TimeLimit.starting_now(attempt.limit_sec, interrupt) if is_own else attempt.limit_sec)
         token = concealing.set(conceal)
         answer = None
         try:
@@ -174,7 +174,7 @@ class Connections:
             self._give_back(http)
 
 
-def _request(call: Call[Any], settings: Settings, limit: float | None) -> tuple[httpx.Request, Callable[[str], str]]:
+def _request(call: Call[Any], settings: Settings) -> tuple[httpx.Request, Callable[[str], str]]:
     """The request of an attempt, with the key of now; only this frame ever holds the key in the clear."""
     secret = settings.secret
     if callable(ask := secret.reveal()):
@@ -185,7 +185,7 @@ def _request(call: Call[Any], settings: Settings, limit: float | None) -> tuple[
         secret = Secret.keep(given)
         del given
     key = secret.usable()
-    return make_request(settings, call, key, limit), concealer(key)
+    return make_request(settings, call, key), concealer(key)
 
 
 class _Alone(Generic[T]):
