@@ -18,6 +18,7 @@ from facade._http import (
     TRANSPORT_ERRORS,
     Answer,
     HttpOptions,
+    Lending,
     concealer,
     concealing,
     connection_error,
@@ -37,17 +38,16 @@ Fetch = Callable[[Source[T]], Coroutine[Any, Any, Page[T]]]
 
 
 class AsyncConnections:
-    """Owns httpx clients, as `Connections` does; they are built anew in another event loop or a forked child."""
+    """Owns the httpx clients, as `Connections` does; built anew in another event loop or a forked child."""
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._clients: list[httpx.AsyncClient] = []
-        self._idle: list[httpx.AsyncClient] = []
+        self._lending = Lending[httpx.AsyncClient](options.transport is not None)
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self.is_closed = False
 
-    def _take(self) -> httpx.AsyncClient:
-        """An httpx client of this event loop that no other request uses; with the caller's own transport, the only one.
+    def _lend(self) -> httpx.AsyncClient:
+        """An httpx client of this event loop for one request.
 
         Raises:
             RuntimeError: these connections were closed.
@@ -56,25 +56,19 @@ class AsyncConnections:
             raise RuntimeError("this client is closed; make a new one")
         home = (os.getpid(), asyncio.get_running_loop())
         if self._home != home:
-            self._clients, self._idle, self._home = [], [], home
-        if self._idle:
-            return self._idle.pop()
-        if self._clients and self._options.transport is not None:
-            return self._clients[0]
+            self._lending, self._home = Lending(self._options.transport is not None), home
+        return self._lending.lend(self._make)
+
+    def _make(self) -> httpx.AsyncClient:
         self._options = self._options.with_context()
         client = httpx.AsyncClient(**self._options.arguments())
         install(client)
-        self._clients.append(client)
         return client
-
-    def _give_back(self, client: httpx.AsyncClient) -> None:
-        if client in self._clients:
-            self._idle.append(client)
 
     async def aclose(self) -> None:
         """Closes all connections; what is asked afterwards is refused."""
         self.is_closed = True
-        clients, self._clients, self._idle = self._clients, [], []
+        clients = self._lending.give_up()
         if self._home == (os.getpid(), asyncio.get_running_loop()):
             for client in clients:
                 await client.aclose()
@@ -98,7 +92,7 @@ class AsyncConnections:
     async def _attempt(self, call: Call[Any], settings: Settings, attempt: Attempt) -> Reply | APIError:
         """Sends one request and reads its answer, as `Connections._attempt`."""
         request, conceal = await _request(call, settings)
-        http = self._take()
+        http = self._lend()
         set_limit(request, None)  # asyncio bounds the whole of it
         token = concealing.set(conceal)
         in_use.set(None)
@@ -135,7 +129,8 @@ class AsyncConnections:
             raise
         finally:
             concealing.reset(token)
-            self._give_back(http)
+            for unwanted in self._lending.take_back(http):
+                await unwanted.aclose()
 
 
 async def _close_stream_in_use() -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import ssl
+import time
 import warnings
+from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus, urlsplit
 
 import httpx
 
 from facade._answers import Body
-from facade._exchange import Attempt, Budget, Call, Reply
+from facade._exchange import Attempt, Budget, Call, Clock, Reply
 from facade._settings import Settings
 from facade.errors import APIConnectionError, APIError, APIResponseError, APITimeoutError
+
+C = TypeVar("C")
 
 
 class HttpOptions(NamedTuple):
@@ -38,6 +42,53 @@ class HttpOptions(NamedTuple):
             "proxy": self.proxy,
             "transport": self.transport,
         }
+
+
+class Lending(Generic[C]):
+    """httpx clients, each lent to one request at a time: httpcore searches a pool of many connections at length.
+
+    Args:
+        is_shared: there is only one, which all requests use: it has a transport of the caller's own
+        clock: seconds that only go forward
+    """
+
+    def __init__(self, is_shared: bool, clock: Clock = time.monotonic) -> None:
+        self._is_shared = is_shared
+        self._clock = clock
+        self._clients: set[C] = set()
+        self._waiting: deque[tuple[float, C]] = deque()
+
+    def lend(self, make: Callable[[], C]) -> C:
+        """The client that was given back last, else a new one."""
+        if self._waiting:
+            return self._waiting.pop()[1]
+        if self._is_shared and self._clients:
+            return next(iter(self._clients))
+        client = make()
+        self._clients.add(client)
+        return client
+
+    def take_back(self, client: C) -> list[C]:
+        """Keeps a client for the next request; gives those that nobody has wanted for a while, to be closed."""
+        if self._is_shared or client not in self._clients:
+            return []
+        now = self._clock()
+        self._waiting.append((now, client))
+        unwanted = []
+        while self._waiting[0][0] < now - KEEP_SEC:
+            unwanted.append(self._waiting.popleft()[1])
+        self._clients.difference_update(unwanted)
+        return unwanted
+
+    def give_up(self) -> list[C]:
+        """Gives all clients, lent ones too, to be closed, and keeps none."""
+        clients, self._clients = list(self._clients), set()
+        self._waiting.clear()
+        return clients
+
+
+KEEP_SEC = 5.0
+"""How long a connection is kept that no request uses; as long as httpx keeps one."""
 
 
 def concealer(key: str) -> Callable[[str], str]:

@@ -20,6 +20,7 @@ from facade._http import (
     TRANSPORT_ERRORS,
     Answer,
     HttpOptions,
+    Lending,
     concealer,
     concealing,
     connection_error,
@@ -51,22 +52,24 @@ if hasattr(os, "register_at_fork"):
 
 
 class Connections:
-    """Owns httpx clients, one for each request that is under way: httpcore searches a pool of many at length each time.
+    """Owns the httpx clients: built when needed, and anew in a forked child, where the parent's must not be used.
 
-    They are built when needed, and anew in a forked child, where the parent's must not be used. They share a TLS
-    context and hold no key, so that several of this package's clients can share them.
+    They share a TLS context and hold no key, so that several of this package's clients can share them.
     """
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._clients: list[httpx.Client] = []
-        self._idle: list[httpx.Client] = []
-        self._lock = threading.Lock()
         self.is_closed = False
+        self.forget()
         _all_connections.add(self)
 
-    def _take(self) -> httpx.Client:
-        """An httpx client that no other request uses; with a transport of the caller's own, the only one.
+    def forget(self) -> None:
+        """Leaves the connections to the parent, in a child that was just forked; the lock may have been held."""
+        self._lending = Lending[httpx.Client](self._options.transport is not None)
+        self._lock = threading.Lock()
+
+    def _lend(self) -> httpx.Client:
+        """An httpx client for one request.
 
         Raises:
             RuntimeError: these connections were closed.
@@ -74,33 +77,27 @@ class Connections:
         with self._lock:
             if self.is_closed:
                 raise RuntimeError("this client is closed; make a new one")
-            if self._idle:
-                return self._idle.pop()
-            if self._clients and self._options.transport is not None:
-                return self._clients[0]
-            from facade._network import install  # imports httpcore, which takes as long as all of this package
+            return self._lending.lend(self._make)
 
-            self._options = self._options.with_context()
-            client = httpx.Client(**self._options.arguments())
-            install(client)
-            self._clients.append(client)
-            return client
+    def _make(self) -> httpx.Client:
+        from facade._network import install  # imports httpcore, which takes as long as all of this package
 
-    def _give_back(self, client: httpx.Client) -> None:
+        self._options = self._options.with_context()
+        client = httpx.Client(**self._options.arguments())
+        install(client)
+        return client
+
+    def _take_back(self, client: httpx.Client) -> None:
         with self._lock:
-            if client in self._clients:
-                self._idle.append(client)
-
-    def forget(self) -> None:
-        """Leaves the connections to the parent, in a child that was just forked; the lock may have been held."""
-        self._clients, self._idle = [], []
-        self._lock = threading.Lock()
+            unwanted = self._lending.take_back(client)
+        for each in unwanted:
+            each.close()
 
     def close(self) -> None:
         """Closes all connections; what is asked afterwards is refused."""
         with self._lock:
             self.is_closed = True
-            clients, self._clients, self._idle = self._clients, [], []
+            clients = self._lending.give_up()
         for client in clients:
             client.close()
 
@@ -140,7 +137,7 @@ class Connections:
         from facade._network import TimeLimit
 
         request, conceal = _request(call, settings)
-        http = self._take()
+        http = self._lend()
         is_own = self._options.transport is None  # a caller's transport may not take a limit without end
         set_limit(request, TimeLimit.starting_now(attempt.limit_sec, interrupt) if is_own else attempt.limit_sec)
         token = concealing.set(conceal)
@@ -171,7 +168,7 @@ class Connections:
             return error.with_traceback(None)
         finally:
             concealing.reset(token)
-            self._give_back(http)
+            self._take_back(http)
 
 
 def _request(call: Call[Any], settings: Settings) -> tuple[httpx.Request, Callable[[str], str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
@@ -47,6 +48,7 @@ def _client(given: CmdletOptions) -> Client:
     if shared is None:
         _shared.clear()  # `configure` has changed what they are made of
         shared = _shared[key] = Connections(options)
+        atexit.register(shared.close)
     return Client._sharing(shared, dict(given))
 
 

@@ -240,19 +240,38 @@ class TestTasks:
 
         with_client(server, work)
 
-    @pytest.mark.parametrize("moment", [0, 0.001, 0.005, 0.02])
-    def test_cancelled_at_any_moment(self, serve: Serve, moment: float) -> None:
-        """Cancelled while connecting, sending or reading: no connection is left in use."""
+    @pytest.mark.parametrize("said", ["good", "bad", "cut"])
+    def test_cancelled_at_any_moment(self, serve: Serve, said: str) -> None:
+        """Cancelled at whatever moment, from before the connection to after the answer: none is left open or in use."""
+        scripts = {"good": answer(a_run()), "bad": error(404), "cut": (answer(a_run())[:80], HANG)}
+        server = serve(lambda request: answer(a_run()) if "run_good" in request.path else scripts[said])
+
+        async def work(client: facade.AsyncClient) -> None:
+            for rounds in [*range(30)] * 12:
+                task = asyncio.create_task(client.runs.get("thread_1", "run_1"))
+                for _ in range(rounds):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            assert (await client.runs.get("thread_1", "run_good")).id == "run_1"
+            assert await eventually(lambda: server.busy == 0 and server.open_connections <= 1)
+
+        with_client(server, work)
+        assert until(lambda: server.open_connections == 0)
+
+    def test_cancelled_connecting(self, serve: Serve) -> None:
+        """Many tasks cancelled at once while they connect leave nothing open."""
         server = serve((0.01, answer(a_run())))
 
         async def work(client: facade.AsyncClient) -> None:
-            tasks = [asyncio.create_task(client.runs.get("thread_1", f"run_{n}")) for n in range(10)]
-            await asyncio.sleep(moment)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for moment in range(10):
+                tasks = [asyncio.create_task(client.runs.get("thread_1", f"run_{n}")) for n in range(10)]
+                await asyncio.sleep(moment * 0.0005)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
             assert (await client.runs.get("thread_1", "run_1")).id == "run_1"
-            assert await eventually(lambda: server.busy == 0)
+            assert await eventually(lambda: server.busy == 0 and server.open_connections <= 10)
 
         with_client(server, work)
         assert until(lambda: server.open_connections == 0)

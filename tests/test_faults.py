@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 from conftest import Api, read_all
 from wire import (
     CLOSE,
@@ -360,7 +361,6 @@ class TestNetwork:
 
     def test_certificates(self, api: Api, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A certificate is checked, against SSL_CERT_FILE or a context of the caller's where they are given."""
-        trustme = pytest.importorskip("trustme")
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
         own, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()

@@ -129,7 +129,12 @@ class Server:
         raw = sock
         try:
             if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True)
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                with self._lock:
+                    self._sockets.discard(raw)
+                    self._sockets.add(sock)
+                raw = sock
+                sock.do_handshake()
             rest = b""
             while True:
                 while b"\r\n\r\n" not in rest:
