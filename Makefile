@@ -41,10 +41,12 @@ docs: $(READY) ## build the documentation site into build/docs
 	$(BIN)/python scripts/docs.py
 
 pin: $(READY) ## take a new upstream spec: make pin SPEC=FILE
+	$(if $(SPEC),,$(error say which: make $@ SPEC=FILE))
 	$(BIN)/python scripts/pin.py "$(SPEC)"
 
-spec-diff: $(READY) ## say how an upstream spec differs from the pinned one: make spec-diff SPEC=FILE
-	@$(BIN)/python scripts/spec_diff.py "$(SPEC)"
+spec-diff: $(READY) ## say how an upstream spec differs from the pinned one: make spec-diff SPEC=FILE [ARGS=--help]
+	$(if $(SPEC),,$(error say which: make $@ SPEC=FILE))
+	@$(BIN)/python scripts/spec_diff.py "$(SPEC)" $(ARGS)
 
 update-spec: $(READY) ## pin and generate from the newest upstream spec, where it differs
 	$(BIN)/python scripts/update_spec.py

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from facade import _lean_httpx as _lean_httpx  # before anything else imports httpx
 from facade._answers import Page
+from facade._arguments import FILE_SEARCH_RESULT_CONTENT
 from facade._settings import configure
 from facade._sync import Walk
 from facade._version import __version__
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from openai_thread_runs_api.model_base import UnknownObject
     from openai_thread_runs_api.models import RunObject as Run
     from openai_thread_runs_api.models import RunStepObject as RunStep
-
-FILE_SEARCH_RESULT_CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
-"""The known value of `include`: the texts that a file search found."""
 
 # Imported when first asked for: the models take attrs along and AsyncWalk asyncio, each a fifth of httpx's own import.
 _LATER = {

@@ -16,10 +16,13 @@ class HasId(Protocol):
     def id(self) -> str: ...
 
 
-Thread = str | HasId | Mapping[str, Any]
+FILE_SEARCH_RESULT_CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
+"""The known value of `include`: the texts that a file search found."""
+
+ThreadLike = str | HasId | Mapping[str, Any]
 """A thread: its id; or an object or mapping with a `thread_id`, or that is a thread."""
 
-Run = str | HasId | Mapping[str, Any]
+RunLike = str | HasId | Mapping[str, Any]
 """A run: its id, with `thread_id` beside it; an object or mapping that is a run, or has a `run_id` and `thread_id`."""
 
 

@@ -97,6 +97,7 @@ class AsyncConnections:
         token = concealing.set(conceal)
         in_use.set(None)
         answer = None
+        take_back = self._lending.take_back
         try:
             async with asyncio.timeout(attempt.limit_sec) as limit:
                 response = await http._transport_for_url(request.url).handle_async_request(request)
@@ -106,35 +107,39 @@ class AsyncConnections:
                     async for chunk in response.stream:
                         if not answer.feed(chunk):
                             break
-                    else:
-                        in_use.set(None)  # whole: the connection goes back to the pool
                 finally:
                     await response.aclose()
                     if self.is_closed and (stream := response.extensions.get("network_stream")):
                         await stream.aclose()  # it was connecting when the pool was closed, which would keep it open
             return answer.reply()
         except (httpx.TimeoutException, TimeoutError) as error:
+            take_back = self._lending.discard
             await _close_stream_in_use()
             if limit.expired() or isinstance(error, httpx.TimeoutException):
                 return timeout_error(call, attempt)
-            return connection_error(call, error, conceal)
+            return connection_error(call, settings.base, error, conceal)
         except TRANSPORT_ERRORS as error:
             if answer is not None and not answer.is_good:
                 return answer.reply()
-            return connection_error(call, error, conceal)
+            return connection_error(call, settings.base, error, conceal)
         except APIError as error:
             return error.with_traceback(None)
         except BaseException:
+            take_back = self._lending.discard
             await _close_stream_in_use()
             raise
         finally:
             concealing.reset(token)
-            for unwanted in self._lending.take_back(http):
+            for unwanted in take_back(http):
                 await unwanted.aclose()
 
 
 async def _close_stream_in_use() -> None:
-    """Closes the connection of an attempt that was cut short: httpcore, cut short as it closes one, leaves it open."""
+    """Closes the connection of an attempt that was cut short.
+
+    httpcore does so too, but a task's cancellation cuts that short as well. The httpx client goes with the connection:
+    its pool may keep an entry of it that never ends.
+    """
     if (stream := in_use.get()) is not None:
         await stream.aclose()
 

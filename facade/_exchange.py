@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from facade._settings import OPENAI_HOST, Limits
+from facade._settings import CLOSED, OPENAI_HOST, Limits
 from facade.errors import APIError, APIStatusError, status_error
 
 logger = logging.getLogger("facade")
@@ -230,7 +230,7 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
         if 300 <= status < 400:
             message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"
     if status == 404 and urlsplit(base).hostname == OPENAI_HOST:
-        message += " - OpenAI closed this endpoint on 2026-08-26; name another with api_base or OPENAI_API_BASE"
+        message += f" - {CLOSED}"
     request_id = reply.headers.get("x-request-id")
     return status_error(status)(
         message,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import ssl
 import time
 import warnings
@@ -18,7 +19,7 @@ import httpx
 
 from facade._answers import Body
 from facade._exchange import Attempt, Budget, Call, Clock, Reply
-from facade._settings import Settings
+from facade._settings import CLOSED, OPENAI_HOST, Settings
 from facade.errors import APIConnectionError, APIError, APIResponseError, APITimeoutError
 
 C = TypeVar("C")
@@ -79,6 +80,13 @@ class Lending(Generic[C]):
             unwanted.append(self._waiting.popleft()[1])
         self._clients.difference_update(unwanted)
         return unwanted
+
+    def discard(self, client: C) -> list[C]:
+        """Keeps a client no longer whose request was cut short; gives it, to be closed, unless it is shared."""
+        if self._is_shared or client not in self._clients:
+            return []
+        self._clients.remove(client)
+        return [client]
 
     def give_up(self) -> list[C]:
         """Gives all clients, lent ones too, to be closed, and keeps none."""
@@ -168,11 +176,18 @@ def deadline_error(budget: Budget) -> APITimeoutError:
     return error
 
 
-def connection_error(call: Call[Any], error: Exception, conceal: Callable[[str], str]) -> APIConnectionError:
+def connection_error(call: Call[Any], base: str, error: Exception, conceal: Callable[[str], str]) -> APIConnectionError:
     """The error of an attempt that a transport's error ended; the error itself, which knows the key, is not kept."""
-    cause = error.__cause__ or error
-    what = conceal(str(error)) or type(cause).__name__
-    return APIConnectionError(f"{call.method} {call.path}: no whole answer came ({type(error).__name__}: {what})")
+    what = conceal(re.sub(r"\[Errno -?\d+\] ", "", str(error))) or type(error.__cause__ or error).__name__
+    if not isinstance(error, httpx.ConnectError):
+        return APIConnectionError(f"{call.method} {call.path}: no whole answer came ({type(error).__name__}: {what})")
+    parts = urlsplit(base)
+    advice = "is the server running, and is api_base right?"
+    if parts.hostname == OPENAI_HOST:
+        advice = CLOSED
+    elif "WRONG_VERSION_NUMBER" in what:
+        advice = "does it speak http:// only?"
+    return APIConnectionError(f"{call.method} {call.path}: cannot connect to {parts.netloc} ({what}): {advice}")
 
 
 TRANSPORT_ERRORS = (httpx.TransportError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError, OSError)

@@ -24,12 +24,16 @@ def failure(item: Model) -> str | None:
     return None
 
 
+def kind(item: Model) -> str:
+    """What an object is, in a word or two."""
+    return {"thread.run": "run", "thread.run.step": "run step"}.get(str(item._json.get("object")), "object")
+
+
 def warn_of(item: Model) -> None:
     """Warns of one run or step that failed or is incomplete."""
     if (word := failure(item)) is not None:
-        logger.warning(
-            "%s %s is %s: %s", item._json.get("object"), item._json.get("id"), item._json.get("status"), word
-        )
+        how = "failed" if item._json.get("last_error") else "is incomplete"
+        logger.warning("%s %s %s: %s", kind(item), item._json.get("id"), how, word)
 
 
 class Tally:
@@ -38,6 +42,7 @@ class Tally:
     def __init__(self) -> None:
         self._words: Counter[str] = Counter()
         self._total = 0
+        self._kind = "object"
 
     def add(self, items: Iterable[Any]) -> None:
         for item in items:
@@ -45,10 +50,12 @@ class Tally:
             json = item._json
             if (json.get("last_error") or json.get("incomplete_details")) and (word := failure(item)):
                 self._words[word] += 1
+                self._kind = kind(item)
 
     def warn(self) -> None:
         """Warns, where there were any, once."""
         if self._words:
             listed = ", ".join(f"{count} {word}" for word, count in self._words.most_common())
-            logger.warning("%d of %d failed or are incomplete: %s", self._words.total(), self._total, listed)
+            failed = self._words.total()
+            logger.warning("%d of %d %ss failed or are incomplete: %s", failed, self._total, self._kind, listed)
             self._words.clear()

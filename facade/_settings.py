@@ -18,6 +18,7 @@ AuthType = Literal["openai", "azure", "azure_ad"]
 ApiKey = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 OPENAI_HOST = "api.openai.com"
+CLOSED = "OpenAI closed this endpoint on 2026-08-26; name another with api_base or OPENAI_API_BASE"
 OPENAI_BASE = f"https://{OPENAI_HOST}/v1"
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 

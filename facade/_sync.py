@@ -163,7 +163,7 @@ class Connections:
         except TRANSPORT_ERRORS as error:
             if answer is not None and not answer.is_good:
                 return answer.reply()
-            return connection_error(call, error, conceal)
+            return connection_error(call, settings.base, error, conceal)
         except APIError as error:
             return error.with_traceback(None)
         finally:

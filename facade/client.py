@@ -136,10 +136,12 @@ class Client(_Client["Connections"]):
 
     @property
     def runs(self) -> Runs:
+        """The runs of threads."""
         return Runs(self._connections, self._settings)
 
     @property
     def steps(self) -> Steps:
+        """The steps of runs."""
         return Steps(self._connections, self._settings)
 
     def close(self) -> None:
@@ -172,10 +174,12 @@ class AsyncClient(_Client["AsyncConnections"]):
 
     @property
     def runs(self) -> AsyncRuns:
+        """The runs of threads."""
         return AsyncRuns(self._connections, self._settings)
 
     @property
     def steps(self) -> AsyncSteps:
+        """The steps of runs."""
         return AsyncSteps(self._connections, self._settings)
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
 
 from facade._answers import Page
-from facade._arguments import Order, Run, Thread, run_key, thread_key
+from facade._arguments import Order, RunLike, ThreadLike, run_key, thread_key
 from facade._http import HttpOptions
 from facade._settings import NOT_GIVEN, ApiKey, AuthType, Secret, option
 from facade._sync import Connections, Walk
@@ -66,11 +66,11 @@ def _warn_of_more(page: Page[Any], limit: int | None, what: str) -> None:
 
 @overload
 def get_thread_run(
-    thread_id: Thread, run_id: str, *, order: Order = "asc", **options: Unpack[CmdletOptions]
+    thread_id: ThreadLike, run_id: str, *, order: Order = "asc", **options: Unpack[CmdletOptions]
 ) -> RunObject: ...
 @overload
 def get_thread_run(
-    thread_id: Thread | Iterable[Thread],
+    thread_id: ThreadLike | Iterable[ThreadLike],
     run_id: None = None,
     *,
     all: Literal[True],
@@ -80,7 +80,7 @@ def get_thread_run(
 ) -> Walk[RunObject]: ...
 @overload
 def get_thread_run(
-    thread_id: Thread,
+    thread_id: ThreadLike,
     run_id: None = None,
     *,
     all: Literal[False] = False,
@@ -100,8 +100,8 @@ def get_thread_run(
     """Reads runs, as the cmdlet `Get-ThreadRun` does.
 
     Args:
-        thread_id: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-InputObject,
-            -Thread, -thread_id); with `all` an iterable of such too
+        thread_id: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-ThreadId,
+            earlier -InputObject); with `all` an iterable of such too
         run_id: the run's id: then that run is read (-RunId)
         all: whether to walk over all runs; `limit` is then ignored (-All)
         limit: the most that one page may hold, 1 to 100; None: 20, and a warning where there are more (-Limit)
@@ -129,7 +129,7 @@ def get_thread_run(
 
 @overload
 def get_thread_run_step(
-    run_id: Run,
+    run_id: RunLike,
     thread_id: str | None,
     step_id: str,
     *,
@@ -139,7 +139,7 @@ def get_thread_run_step(
 ) -> RunStepObject: ...
 @overload
 def get_thread_run_step(
-    run_id: Run,
+    run_id: RunLike,
     thread_id: str | None = None,
     *,
     step_id: str,
@@ -149,7 +149,7 @@ def get_thread_run_step(
 ) -> RunStepObject: ...
 @overload
 def get_thread_run_step(
-    run_id: Run | Iterable[Run],
+    run_id: RunLike | Iterable[RunLike],
     thread_id: str | None = None,
     step_id: None = None,
     *,
@@ -161,7 +161,7 @@ def get_thread_run_step(
 ) -> Walk[RunStepObject]: ...
 @overload
 def get_thread_run_step(
-    run_id: Run,
+    run_id: RunLike,
     thread_id: str | None = None,
     step_id: None = None,
     *,

@@ -17,7 +17,8 @@
       ├─ APIResponseError              a 2xx answer that is not what the operation answers
       └─ PaginationError               a walk that cannot end or would lose data
 
-Other bad arguments raise ValueError or TypeError before any request. No message holds a key.
+Other bad arguments raise ValueError or TypeError before any request, and a client that was closed raises RuntimeError.
+No message holds a key.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class APIError(Exception):
     """A call that was sent and gave no answer to use; the base of all that a call raises after its first request.
 
     Attributes:
-        message: what happened, to what, and what to do next, without the parts that `str()` adds
+        message: what happened; of a status error the server's own words. `str()` adds what is known besides
         attempts: the requests that were sent for the call or page that failed
         after: in a walk: the id to give as `after` to go on where it stopped; None where nothing was handed over yet
             and no `after` was given, and outside a walk
@@ -57,14 +58,16 @@ class APIError(Exception):
         parts = [self.message]
         if self.attempts > 1:
             parts.append(f"({self.attempts} attempts)")
-        place = ", ".join(
-            f"{name}={value!r}"
-            for name, value in (("thread_id", self.thread_id), ("run_id", self.run_id), ("after", self.after))
-            if value is not None
-        )
-        if place:
-            parts.append(f"[resume with {place}]")
+        if self.run_id is not None:
+            parts.append(f"(in run {self.run_id!r} of thread {self.thread_id!r})")
+        elif self.thread_id is not None:
+            parts.append(f"(in thread {self.thread_id!r})")
+        if self.after is not None and self._may_go_on():
+            parts.append(f"(go on with after={self.after!r})")
         return " ".join(parts)
+
+    def _may_go_on(self) -> bool:
+        return True
 
 
 class APIStatusError(APIError):
@@ -99,6 +102,9 @@ class APIStatusError(APIError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.body = body
+
+    def _may_go_on(self) -> bool:
+        return self.status_code == 429 or not 400 <= self.status_code < 500  # asking again gets the same answer
 
     def __str__(self) -> str:
         request = f" (request id {self.request_id})" if self.request_id else ""

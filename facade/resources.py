@@ -20,9 +20,9 @@ from facade._answers import Page
 from facade._arguments import (
     Order,
     PageQuery,
-    Run,
     RunKey,
-    Thread,
+    RunLike,
+    ThreadLike,
     check_concurrency,
     check_id,
     include_values,
@@ -138,13 +138,13 @@ class _AsyncResource:
 class Runs(_SyncResource):
     """The runs of threads; `Get-ThreadRun` of the cmdlets."""
 
-    def get(self, thread: Thread, run_id: str, **options: Unpack[CallOptions]) -> RunObject:
+    def get(self, thread: ThreadLike, run_id: str, **options: Unpack[CallOptions]) -> RunObject:
         """Reads one run (operation getRun; parameter set Get).
 
         Args:
-            thread: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-InputObject)
+            thread: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-ThreadId)
             run_id: the run's id (-RunId)
-            options: see the module's text (-TimeoutSec, -MaxRetryCount)
+            options: timeout_sec (-TimeoutSec), deadline_sec, max_retry_count (-MaxRetryCount), for this call alone
 
         Returns:
             The run; where it failed or is incomplete, a warning in the log says so.
@@ -155,7 +155,7 @@ class Runs(_SyncResource):
 
     def list(
         self,
-        thread: Thread,
+        thread: ThreadLike,
         *,
         limit: int = 20,
         order: Order = "asc",
@@ -171,7 +171,7 @@ class Runs(_SyncResource):
             order: by creation, "asc" or "desc" (-Order; the cmdlets' default, not the API's)
             after: the id of a run; the page begins behind it
             before: the id of a run; the page ends in front of it
-            options: see the module's text
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
 
         Returns:
             One page; its `has_more` says whether there are more.
@@ -180,21 +180,22 @@ class Runs(_SyncResource):
 
     def all(
         self,
-        thread_or_threads: Thread | Iterable[Thread],
+        thread_or_threads: ThreadLike | Iterable[ThreadLike],
         *,
         order: Order = "asc",
         after: str | None = None,
         concurrency: int = 8,
         **options: Unpack[CallOptions],
     ) -> Walk[RunObject]:
-        """Walks over all runs of a thread, or of several (operation listRuns; parameter set ListAll).
+        """Walks over all runs of a thread, or of several (operation listRuns; parameter set List with -All).
 
         Args:
             thread_or_threads: as in `get`, or an iterable of such; what several give comes grouped, in their order
             order: by creation, "asc" or "desc" (-Order)
             after: the id of the run to go on behind; for a single thread only
             concurrency: how many threads are read at once, 1 to 64
-            options: see the module's text; `deadline_sec` does not count the caller's own time between runs
+            options: timeout_sec, deadline_sec, max_retry_count, for this walk alone; deadline_sec does not count the
+                caller's own time between runs
 
         Returns:
             An iterator, which asks for pages of 100 as they are needed.
@@ -202,12 +203,12 @@ class Runs(_SyncResource):
         query = page_query(PAGE_SIZE, order, after, None)
         return self._walk(_sources(thread_or_threads, lambda t: _run_source(t, query), after), concurrency, options)
 
-    def refresh(self, run: Run, **options: Unpack[CallOptions]) -> RunObject:
+    def refresh(self, run: RunLike, **options: Unpack[CallOptions]) -> RunObject:
         """Reads a run afresh, as `get` with the run's own ids.
 
         Args:
             run: a run, or an object or mapping with a `run_id` and `thread_id`
-            options: see the module's text
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
         return self.get(*run_key(run), **options)
 
@@ -217,7 +218,7 @@ class Steps(_SyncResource):
 
     def get(
         self,
-        run: Run,
+        run: RunLike,
         step_id: str,
         *,
         thread_id: str | None = None,
@@ -231,7 +232,7 @@ class Steps(_SyncResource):
             step_id: the step's id (-StepId)
             thread_id: the thread of a run that is given as an id (-ThreadId)
             include: what else to send, such as `facade.FILE_SEARCH_RESULT_CONTENT`; unknown values go along (-Include)
-            options: see the module's text
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
 
         Returns:
             The step; where it failed, a warning in the log says so.
@@ -245,7 +246,7 @@ class Steps(_SyncResource):
 
     def list(
         self,
-        run: Run,
+        run: RunLike,
         *,
         thread_id: str | None = None,
         limit: int = 20,
@@ -260,7 +261,7 @@ class Steps(_SyncResource):
         Args:
             run, thread_id, include: as in `get`
             limit, order, after, before: as in `Runs.list`
-            options: see the module's text
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
 
         Returns:
             One page; its `has_more` says whether there are more.
@@ -270,7 +271,7 @@ class Steps(_SyncResource):
 
     def all(
         self,
-        run_or_runs: Run | Iterable[Run],
+        run_or_runs: RunLike | Iterable[RunLike],
         *,
         thread_id: str | None = None,
         order: Order = "asc",
@@ -287,7 +288,7 @@ class Steps(_SyncResource):
             thread_id: the thread of runs that are given as ids
             order, after, concurrency: as in `Runs.all`
             include: as in `get`
-            options: see the module's text
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
 
         Returns:
             An iterator, which asks for pages of 100 as they are needed.
@@ -302,7 +303,7 @@ class Steps(_SyncResource):
         Args:
             step: a step, or an object or mapping with its `id`, `run_id` and `thread_id`
             include: as in `get`
-            options: see the module's text
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
         run, step_id = step_key(step)
         return self.get(run._asdict(), step_id, include=include, **options)
@@ -311,15 +312,15 @@ class Steps(_SyncResource):
 class AsyncRuns(_AsyncResource):
     """As `Runs`: `get`, `list` and `refresh` are awaited, `all` takes async iterables too."""
 
-    async def get(self, thread: Thread, run_id: str, **options: Unpack[CallOptions]) -> RunObject:
-        """As `Runs.get`."""
+    async def get(self, thread: ThreadLike, run_id: str, **options: Unpack[CallOptions]) -> RunObject:
+        """Reads one run, as `Runs.get`."""
         run = await self._ask(_operations.get_run(thread_key(thread), check_id("run_id", run_id, "run")), options)
         warn_of(run)
         return run
 
     async def list(
         self,
-        thread: Thread,
+        thread: ThreadLike,
         *,
         limit: int = 20,
         order: Order = "asc",
@@ -327,26 +328,26 @@ class AsyncRuns(_AsyncResource):
         before: str | None = None,
         **options: Unpack[CallOptions],
     ) -> Page[RunObject]:
-        """As `Runs.list`."""
+        """Reads one page of runs, as `Runs.list`."""
         return await self._ask(
             _operations.list_runs(thread_key(thread), page_query(limit, order, after, before)), options
         )
 
     def all(
         self,
-        thread_or_threads: Thread | Iterable[Thread] | AsyncIterable[Thread],
+        thread_or_threads: ThreadLike | Iterable[ThreadLike] | AsyncIterable[ThreadLike],
         *,
         order: Order = "asc",
         after: str | None = None,
         concurrency: int = 8,
         **options: Unpack[CallOptions],
     ) -> AsyncWalk[RunObject]:
-        """As `Runs.all`."""
+        """Walks over all runs, as `Runs.all`."""
         query = page_query(PAGE_SIZE, order, after, None)
         return self._walk(_sources(thread_or_threads, lambda t: _run_source(t, query), after), concurrency, options)
 
-    async def refresh(self, run: Run, **options: Unpack[CallOptions]) -> RunObject:
-        """As `Runs.refresh`."""
+    async def refresh(self, run: RunLike, **options: Unpack[CallOptions]) -> RunObject:
+        """Reads a run afresh, as `Runs.refresh`."""
         return await self.get(*run_key(run), **options)
 
 
@@ -355,14 +356,14 @@ class AsyncSteps(_AsyncResource):
 
     async def get(
         self,
-        run: Run,
+        run: RunLike,
         step_id: str,
         *,
         thread_id: str | None = None,
         include: str | Sequence[str] = (),
         **options: Unpack[CallOptions],
     ) -> RunStepObject:
-        """As `Steps.get`."""
+        """Reads one step, as `Steps.get`."""
         call = _operations.get_run_step(
             run_key(run, thread_id), check_id("step_id", step_id, "run step"), include_values(include)
         )
@@ -372,7 +373,7 @@ class AsyncSteps(_AsyncResource):
 
     async def list(
         self,
-        run: Run,
+        run: RunLike,
         *,
         thread_id: str | None = None,
         limit: int = 20,
@@ -382,13 +383,13 @@ class AsyncSteps(_AsyncResource):
         include: str | Sequence[str] = (),
         **options: Unpack[CallOptions],
     ) -> Page[RunStepObject]:
-        """As `Steps.list`."""
+        """Reads one page of steps, as `Steps.list`."""
         query = page_query(limit, order, after, before, include)
         return await self._ask(_operations.list_run_steps(run_key(run, thread_id), query), options)
 
     def all(
         self,
-        run_or_runs: Run | Iterable[Run] | AsyncIterable[Run],
+        run_or_runs: RunLike | Iterable[RunLike] | AsyncIterable[RunLike],
         *,
         thread_id: str | None = None,
         order: Order = "asc",
@@ -397,7 +398,7 @@ class AsyncSteps(_AsyncResource):
         concurrency: int = 8,
         **options: Unpack[CallOptions],
     ) -> AsyncWalk[RunStepObject]:
-        """As `Steps.all`."""
+        """Walks over all steps, as `Steps.all`."""
         query = page_query(PAGE_SIZE, order, after, None, include)
         sources = _sources(run_or_runs, lambda run: _step_source(run_key(run, thread_id), query), after)
         return self._walk(sources, concurrency, options)
@@ -405,6 +406,6 @@ class AsyncSteps(_AsyncResource):
     async def refresh(
         self, step: Any, *, include: str | Sequence[str] = (), **options: Unpack[CallOptions]
     ) -> RunStepObject:
-        """As `Steps.refresh`."""
+        """Reads a step afresh, as `Steps.refresh`."""
         run, step_id = step_key(step)
         return await self.get(run._asdict(), step_id, include=include, **options)

@@ -5,9 +5,7 @@ What is promised of an answer must stay true for a reader: a field that may be m
 breaks code that relied on it. What a writer sends must still be taken: a new required field or a narrower bound breaks
 that. Lists of values and kinds of objects are open here (the models read unknown ones), so a new one breaks nobody.
 
-Nothing from a registry does this. oasdiff, the tool of the field, is a Go program that no Python or npm package ships;
-npm's openapi-diff refuses OpenAPI 3.1; PyPI's pyapi-diff is a first sketch. A generic diff such as deepdiff follows no
-references and does not know which direction breaks whom, and that is all that is here.
+As of 2026-11 no Python library compares OpenAPI 3.1 so; oasdiff does, and is a Go program.
 """
 
 from __future__ import annotations
@@ -72,6 +70,7 @@ class Difference:
         touches: whom it concerns
         breaks: for whom it breaks something: some of `touches`, or nobody
         operations: the ids of the operations that it is part of
+        is_suggestion: whether it is about values that are only names: any other value is still taken
     """
 
     owner: str
@@ -82,6 +81,7 @@ class Difference:
     touches: frozenset[Who]
     breaks: frozenset[Who]
     operations: tuple[str, ...] = ()
+    is_suggestion: bool = False
 
     @property
     def bump(self) -> Bump:
@@ -119,7 +119,10 @@ def bump(differences: Iterable[Difference]) -> Bump:
 
 
 def as_text(differences: list[Difference]) -> str:
-    """Word differences for a terminal: the verdict, then a line for each, the breaking ones first."""
+    """Word differences for a terminal: the verdict, which counts them, then the breaking ones, then the others.
+
+    What is said of several places or owners in the same words stands in one line.
+    """
     return _worded(differences, "\n{}:", "  {}", "    {}")
 
 
@@ -134,14 +137,30 @@ def _worded(differences: list[Difference], title: str, owner: str, line: str, na
         chosen = [difference for difference in differences if bool(difference.breaks) == is_breaking]
         if chosen:
             lines.append(title.format(heading))
-        for each in dict.fromkeys(difference.owner for difference in chosen):
-            members = [difference for difference in chosen if difference.owner == each]
-            operations = ", ".join(map(name, members[0].operations))
-            lines.append(owner.format(name(each) + (f", part of {operations}" if operations else "")))
-            for member in members:
-                part = member.place.removeprefix(each).lstrip(" .")
-                lines.append(line.format(f"{name(part)}: " * bool(part) + f"{member.words} ({member.concerns})"))
+        for (owners, operations), told in _folded(chosen, name).items():
+            names = ", ".join(map(name, owners))
+            part_of = f", part of {', '.join(map(name, operations))}" if operations else ""
+            lines.append(owner.format(names + part_of))
+            lines += map(line.format, told)
     return "\n".join(lines)
+
+
+def _folded(differences: list[Difference], name: Any) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]]:
+    """Give what is told, by the owners that it is told of and the operations that these are part of."""
+    parts: dict[tuple[str, tuple[str, ...], bool, str], list[str]] = {}
+    for each in differences:
+        part = each.place.removeprefix(each.owner).lstrip(" .")
+        names_only = "; names only: any other value is still taken" if each.is_suggestion else ""
+        words = f"{each.words}{names_only} ({each.concerns})"
+        parts.setdefault((each.owner, each.operations, bool(part), words), []).append(part)
+    owners: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (owner, operations, has_part, words), places in parts.items():
+        told = f"{', '.join(map(name, places))}: {words}" if has_part else words
+        owners.setdefault((operations, told), []).append(owner)
+    folded: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for (operations, told), of in owners.items():
+        folded.setdefault((tuple(of), operations), []).append(told)
+    return folded
 
 
 def _verdict(differences: list[Difference]) -> str:
@@ -512,7 +531,10 @@ class _Comparison:
         told = self.found.get((place, words))
         touches = self.who | (told.touches if told else frozenset())
         breaks = (self.who if is_breaking else frozenset()) | (told.breaks if told else frozenset())
-        self.found[place, words] = Difference(self.owner, place, kind, change, words, touches, breaks)
+        is_suggestion = kind == "enum" and self.is_suggestion and (told is None or told.is_suggestion)
+        self.found[place, words] = Difference(
+            self.owner, place, kind, change, words, touches, breaks, is_suggestion=is_suggestion
+        )
 
 
 def _blank(key: Key) -> str:

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from _reading import SpecError
+from _reading import SpecError, as_mapping
 from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 from openapi_schema_validator import OAS31Validator
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 # Every operation carries this one tag, the one that upstream gives them: the generator makes a folder of it.
 TAG = "Assistants"
 
@@ -36,7 +35,7 @@ def operation(node: Any, shared_parameters: Any, path: str) -> dict[str, Any]:
         shared_parameters: The path item's own parameters.
         path: The operation's path; a path parameter that it does not name is left out.
     """
-    node = _mapping(node, f"an operation of {path}")
+    node = as_mapping(node, f"an operation of {path}")
     own = [parameter(item) for item in _sequence(node.get("parameters", []), f"parameters of {path}")]
     own_places = {(item.get("name"), item.get("in")) for item in own}
     shared = [parameter(item) for item in _sequence(shared_parameters, f"parameters of {path}")]
@@ -50,7 +49,7 @@ def operation(node: Any, shared_parameters: Any, path: str) -> dict[str, Any]:
         result["parameters"] = parameters
     if "requestBody" in node:
         result["requestBody"] = request_body(node["requestBody"])
-    responses = _mapping(node.get("responses"), f"the responses of {path}")
+    responses = as_mapping(node.get("responses"), f"the responses of {path}")
     result["responses"] = {
         status: response(item, _phrase(status)) for status, item in responses.items() if not status.startswith("x-")
     }
@@ -90,7 +89,7 @@ def schema(node: Any) -> dict[str, Any]:
     """
     if isinstance(node, bool):
         return {} if node else {"not": {}}
-    node = _mapping(node, "a schema")
+    node = as_mapping(node, "a schema")
     nullable = node.get("nullable") is True
     result: dict[str, Any] = {}
     for key, value in _without_prose(node).items():
@@ -108,7 +107,7 @@ def schema(node: Any) -> dict[str, Any]:
             if members:
                 result[key] = [made for made, _ in members]
         elif key in _SCHEMA_MAP_KEYS:
-            result[key] = {name: schema(item) for name, item in _mapping(value, f"a schema's {key}").items()}
+            result[key] = {name: schema(item) for name, item in as_mapping(value, f"a schema's {key}").items()}
         elif key == "required":
             result[key] = list(dict.fromkeys(_names(value, "a schema's required")))
         elif key == "type":
@@ -218,7 +217,7 @@ def references(node: Any) -> set[str]:
 
 def _part(node: Any, what: str) -> dict[str, Any]:
     """Normalise what is no schema: `schema`, `content` and `headers` within it in their turn."""
-    node = _mapping(node, what)
+    node = as_mapping(node, what)
     if isinstance(node.get("$ref"), str):
         return {"$ref": node["$ref"]}
     result: dict[str, Any] = {}
@@ -227,7 +226,7 @@ def _part(node: Any, what: str) -> dict[str, Any]:
         if key == "schema":
             result[key] = schema(value)
         elif key in nested:
-            result[key] = {name: nested[key](item) for name, item in _mapping(value, f"{what}'s {key}").items()}
+            result[key] = {name: nested[key](item) for name, item in as_mapping(value, f"{what}'s {key}").items()}
         else:
             result[key] = value
     return result
@@ -246,12 +245,6 @@ def _phrase(status: str) -> str:
         return HTTPStatus(int(status)).phrase
     except ValueError:
         return "Any other answer" if status == "default" else f"Answer with status {status}"
-
-
-def _mapping(node: Any, what: str) -> dict[str, Any]:
-    if not isinstance(node, dict):
-        raise SpecError(f"{what} is not a mapping")
-    return node
 
 
 def _names(node: Any, what: str) -> list[str]:

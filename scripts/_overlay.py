@@ -1,7 +1,6 @@
 """Apply an OpenAPI Overlay (specification 1.0 and 1.1) to a document.
 
-The overlay tool on the package index, oas-patch, passes over a target that finds nothing without a word, and reads
-targets in a dialect of its own rather than RFC 9535's JSONPath, which the specification names. Both matter here.
+As of 2026-11 oas-patch, the library for this, passes over a target that finds nothing, and reads no RFC 9535 JSONPath.
 """
 
 from __future__ import annotations

@@ -133,6 +133,17 @@ def parse(content: bytes) -> dict[str, Any]:
     return document
 
 
+def as_mapping(node: Any, what: str) -> dict[str, Any]:
+    """Give a part of a document that must be a mapping.
+
+    Raises:
+        SpecError: It is none; `what` names it there.
+    """
+    if not isinstance(node, dict):
+        raise SpecError(f"{what} is not a mapping")
+    return node
+
+
 def _parse_yaml(text: str) -> Any:
     try:
         return yaml.load(text.encode(), Loader=_Loader)  # noqa: S506 - a subclass of the safe loader

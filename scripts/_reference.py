@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import attrs
 import click
+from _description import METHODS
 from _examples import NOT_FOUND, Examples, pretty, without_content
 
 import openai_thread_runs_api.models as models
@@ -23,7 +24,6 @@ _GIVES = {
     "submitToolOuputsToRun": "queued",  # the name as it is upstream
 }
 """The status of the run that an operation gives, where that is not a completed one."""
-_METHODS = ("get", "post", "put", "patch", "delete")
 _MANY_VALUES = 12
 """An enumeration longer than this is told below the table."""
 
@@ -149,7 +149,14 @@ step = {await_}client.steps.get(
 for call in step.step_details.tool_calls:
     print(call.type_, call.id)
 """,
-        'step = facade.get_thread_run_step("run_bakery_01", "thread_bakery", "step_bakery_01_1")\n',
+        """\
+step = facade.get_thread_run_step(
+    "run_bakery_01",
+    "thread_bakery",
+    "step_bakery_01_1",
+    include=facade.FILE_SEARCH_RESULT_CONTENT,
+)
+""",
         f"""\
 thread-runs get-thread-run-step run_bakery_01 thread_bakery step_bakery_01_1 \\
     --include {_CONTENT}
@@ -174,7 +181,7 @@ class Reference:
             (
                 Operation(method, path, item[method])
                 for path, item in spec["paths"].items()
-                for method in _METHODS
+                for method in METHODS
                 if method in item
             ),
             key=lambda operation: (operation.id not in USAGES, operation.method != "get"),

@@ -24,11 +24,12 @@ def main() -> None:
         thread_id = write_sample(database)
         with serve(database) as api_base, facade.Client("any key will do", api_base=api_base) as client:
             print(f"The runs of {thread_id}, read from {api_base}\n")
-            runs = list(client.runs.all(thread_id))
+            runs = []
             table = Table("runs")
-            for run in runs:
+            for run in client.runs.all(thread_id):
                 table.write(run)
-            print("\nThe steps of these runs\n")
+                runs.append(run)
+            print("\nThe steps of these runs (some of the sample's runs and steps failed on purpose)\n")
             table = Table("steps")
             for step in client.steps.all(runs, include=facade.FILE_SEARCH_RESULT_CONTENT):
                 table.write(step)

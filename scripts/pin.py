@@ -23,9 +23,10 @@ from typing import Any
 
 import _normalising as normalising
 import yaml
+from _description import METHODS
 from _diff import as_text, describe
 from _overlay import apply_overlay, find
-from _reading import SpecError, load, parse
+from _reading import SpecError, as_mapping, load, parse
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 __all__ = ["SpecError", "load", "main", "pin"]
@@ -88,20 +89,20 @@ def _pin(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[dict[str, A
 def _run_paths(document: dict[str, Any]) -> dict[str, Any]:
     """Give the normalised path items of the operations on runs, by their paths without a prefix."""
     kept: dict[str, Any] = {}
-    for upstream_path, item in sorted(_mapping(document.get("paths"), "`paths`").items()):
+    for upstream_path, item in sorted(as_mapping(document.get("paths"), "`paths`").items()):
         match = _RUN_PATH.fullmatch(upstream_path)
         if not match:
             continue
         path = match["path"]
         if path in kept:
             raise SpecError(f"two of its paths end in {path}: which of them is meant is not clear")
-        item = _mapping(item, f"the path {upstream_path}")
+        item = as_mapping(item, f"the path {upstream_path}")
         if "$ref" in item:
             raise SpecError(f"the path {upstream_path} is a reference: write its operations there")
         shared = item.get("parameters", [])
         operations = {
             method: normalising.operation(item[method], shared, path)
-            for method in normalising.METHODS
+            for method in METHODS
             if method in item
         }
         if operations:
@@ -179,7 +180,7 @@ def _size(document: dict[str, Any]) -> dict[str, int]:
     sections = [section for section in components.values() if isinstance(section, dict)] if components else []
     return {
         "paths": len(paths),
-        "operations": sum(len(item.keys() & set(normalising.METHODS)) for item in items),
+        "operations": sum(len(item.keys() & set(METHODS)) for item in items),
         "components": sum(map(len, sections)),
     }
 
@@ -290,12 +291,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if placeless:
         print(f"{len(placeless)} entries of the overlay have no place in it: source.yaml lists them")
     return 0
-
-
-def _mapping(node: Any, what: str) -> dict[str, Any]:
-    if not isinstance(node, dict):
-        raise SpecError(f"{what} is not a mapping")
-    return node
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python scripts/spec_diff.py SPEC [--base FILE] [--format text|markdown] [--exit-code]
 
 SPEC is pinned in memory, as `make pin` would, and compared with openapi/openapi.yaml or the base; nothing is written.
-Either may be a whole description or a pinned one. What was looked for, and used, in its place: see scripts/_diff.py.
+Either may be a whole description or a pinned one.
 
 Ends with 0, and with 2 where a file cannot be compared. With --exit-code it ends with 0 only where nothing that matters
 to a caller differs, with 1 where nothing of that is breaking, and with 3 where something is.
