@@ -143,7 +143,14 @@ class Body:
     def _decode(self, chunk: bytes) -> bytes:
         assert self._decoder is not None
         try:
-            return self._decoder.decompress(chunk, self._left + 1)
+            decoded = self._decoder.decompress(chunk, self._left + 1)
+            while self._decoder.unused_data.startswith(b"\x1f\x8b"):  # gzip may come in several members
+                rest = self._decoder.unused_data
+                self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
+                decoded += self._decoder.decompress(rest, self._left + 1)
+                if len(decoded) > self._left:
+                    break
+            return decoded
         except zlib.error as error:
             if not self._chunks:  # some servers send deflate without its zlib frame
                 try:

@@ -66,10 +66,7 @@ def check_id(name: str, value: Any, kind: str) -> str:
     is_plain = value.isascii() and value.isprintable() and " " not in value  # all but always, and quickly told
     if not is_plain and any(c.isspace() or not (c.isprintable() or c > "\x9f") for c in value):
         raise ValueError(f"{name} has white space or control characters in it: {value!r}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} has half a character (a lone surrogate) in it: {value!r}") from None
+    _check_sendable(name, value)
     for prefix, other in _KINDS.items():
         if other != kind and value.startswith(prefix):
             raise ValueError(f"{name} is {value!r}, the id of a {other}; it must be the id of a {kind}")
@@ -175,11 +172,31 @@ def _cursor(name: str, value: Any) -> str | None:
         raise TypeError(f"{name} is the id of an object of the list, a str, not {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} is blank; leave it out to begin at the list's end")
+    _check_sendable(name, value)
+    return value
+
+
+def _check_sendable(name: str, value: str) -> None:
+    if not is_sendable(value):
+        raise ValueError(
+            f"{name} is longer than {MAX_ID_LENGTH} characters, or has half a character (a lone surrogate) in it: "
+            f"{value[:80]!r}"
+        )
+
+
+def is_sendable(value: str) -> bool:
+    """Whether an id or cursor can be part of an address."""
+    if len(value) > MAX_ID_LENGTH:
+        return False
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name} has half a character (a lone surrogate) in it: {value!r}") from None
-    return value
+        return False
+    return True
+
+
+MAX_ID_LENGTH = 4096
+"""Longer than any id; httpx refuses addresses from 65,536 characters on."""
 
 
 def include_values(include: str | Sequence[str] | Iterable[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 import httpx
 
@@ -24,6 +24,7 @@ from facade._http import (
     connection_error,
     deadline_error,
     make_request,
+    make_url,
     set_limit,
     timeout_error,
 )
@@ -91,7 +92,8 @@ class AsyncConnections:
 
     async def _attempt(self, call: Call[Any], settings: Settings, attempt: Attempt) -> Reply | APIError:
         """Sends one request and reads its answer, as `Connections._attempt`."""
-        request, conceal = await _request(call, settings)
+        url = make_url(settings, call)
+        request, conceal = await _request(call, settings, url)
         http = self._lend()
         set_limit(request, None)  # asyncio bounds the whole of it
         token = concealing.set(conceal)
@@ -144,15 +146,15 @@ async def _close_stream_in_use() -> None:
         await stream.aclose()
 
 
-async def _request(call: Call[Any], settings: Settings) -> tuple[httpx.Request, Callable[[str], str]]:
+async def _request(call: Call[Any], settings: Settings, url: httpx.URL) -> tuple[httpx.Request, Callable[[str], str]]:
     """The request of an attempt, with the key of now; only this frame ever holds the key in the clear."""
     secret = settings.secret
-    if callable(ask := secret.reveal()):
-        given: Any = ask()
+    if secret.is_callable():
+        given: Any = cast(Callable[[], Any], secret.reveal())()
         secret = Secret.keep(await given if inspect.isawaitable(given) else given)
         del given
     key = secret.usable()
-    return make_request(settings, call, key), concealer(key)
+    return make_request(settings, call, url, key), concealer(key)
 
 
 class _Abreast(Generic[T]):
@@ -169,7 +171,9 @@ class _Abreast(Generic[T]):
         return source, asyncio.create_task(self._fetch(source), name="facade-fetch")
 
     async def _fill(self) -> None:
+        """Begins to read as many lists as may be; only one more where the first of them is there to hand over."""
         while self._failure is None and len(self._ahead) < self._concurrency:
+            is_ready = bool(self._ahead) and self._ahead[0][1].done()
             try:
                 many = self._sources
                 source = await anext(many) if isinstance(many, AsyncIterator) else next(many)
@@ -177,9 +181,11 @@ class _Abreast(Generic[T]):
                 self._failure = error
             else:
                 self._ahead.append(self._start(source))
+            if is_ready:
+                break
 
-    async def turn(self, budget: Budget) -> tuple[Source[T], list[T]] | None:
-        """The next page's objects and whose they are; None at the end."""
+    async def turn(self, budget: Budget) -> list[T] | None:
+        """The next page's objects; None at the end. The budget runs while they are waited for."""
         await self._fill()
         if not self._ahead:
             assert self._failure is not None
@@ -187,9 +193,10 @@ class _Abreast(Generic[T]):
                 return None
             raise self._failure
         source, task = self._ahead[0]
-        left = budget.remaining_sec()
         try:
-            done, _ = await asyncio.wait({task}, timeout=None if left > 1e9 else max(left, 0.0))
+            with budget:
+                left = budget.remaining_sec()
+                done, _ = await asyncio.wait({task}, timeout=None if left > 1e9 else max(left, 0.0))
             if not done:
                 raise deadline_error(budget)
             items = source.take(task.result())
@@ -199,8 +206,7 @@ class _Abreast(Generic[T]):
         self._ahead.popleft()
         if not source.done:
             self._ahead.appendleft(self._start(source))
-        await self._fill()
-        return source, items
+        return items
 
     def stop(self) -> list[asyncio.Task[Page[T]]]:
         """Cancels what is on its way, and says what that was."""
@@ -236,15 +242,9 @@ class AsyncWalk(Progress[T], AsyncIterator[T]):
 
     async def _turn(self) -> T:
         try:
-            with self._budget:
-                while self._reader is not None:
-                    turned = await self._reader.turn(self._budget)
-                    if turned is None:
-                        break
-                    self._tally.add(turned[1])
-                    for item in (page := iter(turned[1])):
-                        self._page, self._last = page, item
-                        return item
+            while self._reader is not None and (items := await self._reader.turn(self._budget)) is not None:
+                if (item := self._begin_page(items)) is not None:
+                    return item
         except BaseException:
             await self.aclose()
             raise

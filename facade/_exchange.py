@@ -215,11 +215,11 @@ def retry_after_sec(headers: Mapping[str, str], wall_clock: Clock) -> float | No
 
 def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
     """The error of an answer that is not 2xx, from its status first and its body where that can be read."""
-    text = reply.conceal(reply.body.decode("utf-8", "replace"))
+    text = reply.body.decode("utf-8", "replace")
     try:
         body: Any = _conceal_all(json.loads(text), reply.conceal)
     except (ValueError, RecursionError):
-        body = text or None
+        body = reply.conceal(text) or None
     envelope = body.get("error", body) if isinstance(body, dict) else None
     said = envelope if isinstance(envelope, dict) else {"message": envelope}
     message = next((_line(said[name]) for name in ("message", "detail") if _line(said.get(name))), None)
@@ -244,6 +244,10 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
     )
 
 
+ENVELOPE = frozenset(("error", "message", "detail", "code", "type", "param"))
+"""The names that an error is read by: no key, even where a key is spelt so."""
+
+
 def _conceal_all(value: Any, conceal: Callable[[str], str]) -> Any:
     """A JSON value with the key blanked in each of its texts, in whatever way it was escaped."""
     if isinstance(value, str):
@@ -251,7 +255,9 @@ def _conceal_all(value: Any, conceal: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_conceal_all(item, conceal) for item in value]
     if isinstance(value, dict):
-        return {conceal(name): _conceal_all(item, conceal) for name, item in value.items()}
+        return {
+            name if name in ENVELOPE else conceal(name): _conceal_all(item, conceal) for name, item in value.items()
+        }
     return value
 
 

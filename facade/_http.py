@@ -99,8 +99,14 @@ KEEP_SEC = 5.0
 """How long a connection is kept that no request uses; as long as httpx keeps one."""
 
 
+MIN_SECRET_LENGTH = 4
+"""A shorter key, such as servers of one's own are given, is no secret; blanking it would only spoil texts."""
+
+
 def concealer(key: str) -> Callable[[str], str]:
     """A function that blanks a key in a text, also as an address, a repr, JSON or HTML spells it."""
+    if len(key) < MIN_SECRET_LENGTH:
+        return lambda text: text
     forms = {key, quote(key), quote(key, safe=""), quote_plus(key), repr(key)[1:-1], json.dumps(key)[1:-1], escape(key)}
 
     def conceal(text: str) -> str:
@@ -111,9 +117,21 @@ def concealer(key: str) -> Callable[[str], str]:
     return conceal
 
 
-def make_request(settings: Settings, call: Call[Any], key: str) -> httpx.Request:
+def make_url(settings: Settings, call: Call[Any]) -> httpx.URL:
+    """A call's address, made before anybody holds the key.
+
+    Raises:
+        ValueError: httpx does not take it: `additional_query` makes it too long.
+    """
+    try:
+        return httpx.URL(settings.request_url(call.path, call.query))
+    except httpx.InvalidURL as error:
+        problem = str(error)
+    raise ValueError(f"{call.method} {call.path[:80]}: no such address can be asked ({problem})")
+
+
+def make_request(settings: Settings, call: Call[Any], url: httpx.URL, key: str) -> httpx.Request:
     """One attempt's request, as yet without a time limit."""
-    url = settings.request_url(call.path, call.query)
     return httpx.Request(call.method, url, headers=settings.request_headers(key))
 
 
@@ -161,8 +179,9 @@ class Answer:
 def timeout_error(call: Call[Any], attempt: Attempt) -> APITimeoutError:
     """The error of an attempt that was given up."""
     return APITimeoutError(
-        f"{call.method} {call.path}: no whole answer in {attempt.limit_sec or 0:.3g} s ({attempt.bound}); "
-        "allow more time, or look at the server"
+        f"{call.method} {call.path}: "
+        + (f"no whole answer in {attempt.limit_sec:.3g} s" if attempt.limit_sec else "no time was left")
+        + f" ({attempt.bound}); allow more time, or look at the server"
     )
 
 

@@ -99,8 +99,14 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        left = _left(timeout, self._socket, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+        # The handshake goes on under another socket object; a duplicate of this one can still be shut down.
+        with self._socket.dup() as duplicate:
+            left = _left(timeout, duplicate, httpcore.ConnectTimeout)
+            try:
+                return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+            finally:
+                if isinstance(timeout, TimeLimit) and timeout.interrupt is not None:
+                    timeout.interrupt.watch(None)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

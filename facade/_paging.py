@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from facade._answers import Page
+from facade._arguments import is_sendable
 from facade._exchange import Budget, Call
 from facade._notices import Tally
 from facade.errors import APIError, PaginationError
@@ -64,6 +65,8 @@ class Source(Generic[T]):
             raise PaginationError(
                 "the server promises more and gives neither last_id nor an item with an id to go on from"
             )
+        if self._cursor is not None and not is_sendable(self._cursor):
+            raise PaginationError("the server promises more and gives a cursor that cannot be sent back")
         if self._cursor in self._seen:
             raise PaginationError("the server promises more and gives a cursor again, so the walk would never end")
         self._seen.add(self._cursor)
@@ -100,4 +103,14 @@ class Progress(Generic[T]):
     @property
     def after(self) -> str | None:
         """The id of the last object handed over, or the `after` that the walk began with: what resumes it."""
-        return self._begin if self._last is None else id_of(self._last)
+        return (None if self._last is None else id_of(self._last)) or self._begin
+
+    def _begin_page(self, items: list[T]) -> T | None:
+        """Takes the next page's objects in hand and gives the first; None where there is none."""
+        self._begin = self.after
+        self._tally.add(items)
+        self._page = iter(items)
+        for item in self._page:
+            self._last = item
+            return item
+        return None

@@ -96,6 +96,10 @@ class Secret:
         """The key, or what gives it."""
         return self._reveal()
 
+    def is_callable(self) -> bool:
+        """Whether it is what gives a key, not a key."""
+        return callable(self._reveal())
+
     def usable(self) -> str:
         """The key as it goes into a header, without white space around it.
 
@@ -261,7 +265,7 @@ def _key(secret: Secret | None) -> Secret:
         raise ConfigurationError(
             "there is no API key: give api_key, call facade.configure(api_key=...), or set OPENAI_API_KEY"
         )
-    if not callable(secret.reveal()):
+    if not secret.is_callable():
         secret.usable()
     return secret
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 from weakref import WeakSet
 
 import httpx
@@ -26,6 +27,7 @@ from facade._http import (
     connection_error,
     deadline_error,
     make_request,
+    make_url,
     set_limit,
     timeout_error,
 )
@@ -136,7 +138,8 @@ class Connections:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
         from facade._network import TimeLimit
 
-        request, conceal = _request(call, settings)
+        url = make_url(settings, call)
+        request, conceal = _request(call, settings, url)
         http = self._lend()
         is_own = self._options.transport is None  # a caller's transport may not take a limit without end
         set_limit(request, TimeLimit.starting_now(attempt.limit_sec, interrupt) if is_own else attempt.limit_sec)
@@ -171,18 +174,18 @@ class Connections:
             self._take_back(http)
 
 
-def _request(call: Call[Any], settings: Settings) -> tuple[httpx.Request, Callable[[str], str]]:
+def _request(call: Call[Any], settings: Settings, url: httpx.URL) -> tuple[httpx.Request, Callable[[str], str]]:
     """The request of an attempt, with the key of now; only this frame ever holds the key in the clear."""
     secret = settings.secret
-    if callable(ask := secret.reveal()):
-        given: Any = ask()
+    if secret.is_callable():
+        given: Any = cast(Callable[[], Any], secret.reveal())()
         if inspect.iscoroutine(given):
             given.close()
             raise ConfigurationError("the callable given as api_key is a coroutine function; use facade.AsyncClient")
         secret = Secret.keep(given)
         del given
     key = secret.usable()
-    return make_request(settings, call, key), concealer(key)
+    return make_request(settings, call, url, key), concealer(key)
 
 
 class _Alone(Generic[T]):
@@ -192,17 +195,19 @@ class _Alone(Generic[T]):
         self._source = source
         self._fetch = fetch
 
-    def turn(self, budget: Budget) -> tuple[Source[T], list[T]] | None:
-        """The next page's objects and whose they are; None at the end."""
+    def turn(self, budget: Budget) -> list[T] | None:
+        """The next page's objects; None at the end. The budget runs while they are waited for."""
         if self._source.done:
             return None
         try:
-            return self._source, self._source.take(self._fetch(self._source, None))
+            with budget:
+                return self._source.take(self._fetch(self._source, None))
         except APIError as error:
             self._source.locate(error)
             raise
 
-    def close(self) -> None:
+    def close(self, wait: bool) -> None:
+        """Ends the reading; there is nothing on its way."""
         self._source.done = True
 
 
@@ -240,11 +245,9 @@ class _Fetch(threading.Thread, Generic[T]):
         """Breaks off what it does; a thread that is still connecting, which nothing can break off, is left behind."""
         self._interrupt.set()
 
-    def wait(self) -> None:
-        self.join(STOP_SEC)
-
 
 STOP_SEC = 1.0
+"""How long a walk waits, at its end, for the threads that it has stopped."""
 
 
 class _Abreast(Generic[T]):
@@ -263,15 +266,19 @@ class _Abreast(Generic[T]):
         self._failure: BaseException | None = None
 
     def _fill(self) -> None:
+        """Begins to read as many lists as may be; only one more where the first of them is there to hand over."""
         while self._failure is None and len(self._ahead) < self._concurrency:
+            is_ready = bool(self._ahead) and not self._ahead[0][1].is_alive()
             try:
                 source = next(self._sources)
             except Exception as error:  # the end; or bad input, which waits its turn behind what was begun
                 self._failure = error
             else:
                 self._ahead.append((source, _Fetch(source, self._fetch)))
+            if is_ready:
+                break
 
-    def turn(self, budget: Budget) -> tuple[Source[T], list[T]] | None:
+    def turn(self, budget: Budget) -> list[T] | None:
         """As `_Alone.turn`."""
         self._fill()
         if not self._ahead:
@@ -281,22 +288,24 @@ class _Abreast(Generic[T]):
             raise self._failure
         source, fetch = self._ahead[0]
         try:
-            items = source.take(fetch.result(budget))
+            with budget:
+                items = source.take(fetch.result(budget))
         except APIError as error:
             source.locate(error)
             raise
         self._ahead.popleft()
         if not source.done:
             self._ahead.appendleft((source, _Fetch(source, self._fetch)))
-        self._fill()
-        return source, items
+        return items
 
-    def close(self) -> None:
+    def close(self, wait: bool) -> None:
+        """Stops what is on its way; `wait`s, for a moment, until it has stopped."""
         self._failure = self._failure or StopIteration()
         for _, fetch in self._ahead:
             fetch.stop()
+        end = time.monotonic() + (STOP_SEC if wait else 0.0)
         for _, fetch in self._ahead:
-            fetch.wait()
+            fetch.join(max(0.0, end - time.monotonic()))
         self._ahead.clear()
 
 
@@ -322,15 +331,9 @@ class Walk(Progress[T], Iterator[T]):
 
     def _turn(self) -> T:
         try:
-            with self._budget:
-                while self._reader is not None:
-                    turned = self._reader.turn(self._budget)
-                    if turned is None:
-                        break
-                    self._tally.add(turned[1])
-                    for item in (page := iter(turned[1])):
-                        self._page, self._last = page, item
-                        return item
+            while self._reader is not None and (items := self._reader.turn(self._budget)) is not None:
+                if (item := self._begin_page(items)) is not None:
+                    return item
         except BaseException:
             self.close()
             raise
@@ -338,11 +341,14 @@ class Walk(Progress[T], Iterator[T]):
         raise StopIteration
 
     def close(self) -> None:
-        """Ends the walk: stops what is on its way, and waits until it has stopped."""
+        """Ends the walk: stops what is on its way, and waits, a second at most, until it has stopped."""
+        self._end(wait=True)
+
+    def _end(self, wait: bool) -> None:
         reader, self._reader = self._reader, None
         self._page = iter(())
         if reader is not None:
-            reader.close()
+            reader.close(wait)
             self._tally.warn()
 
     def __enter__(self) -> Self:
@@ -355,7 +361,7 @@ class Walk(Progress[T], Iterator[T]):
 
     def __del__(self) -> None:
         if getattr(self, "_reader", None) is not None:
-            self.close()
+            self._end(wait=not sys.is_finalizing())
 
 
 def walk(

@@ -77,11 +77,11 @@ class _Client(Generic[C]):
         """
         api_key = None if api_key is None else cast(Any, Secret.keep(api_key))  # from here on no traceback shows it
         given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
-        self._start(given, None)
+        self._start(given, None, stacklevel=4)
 
-    def _start(self, given: dict[str, Any], connections: C | None) -> None:
+    def _start(self, given: dict[str, Any], connections: C | None, stacklevel: int) -> None:
         self._settings = Settings.resolve(given)
-        warn_of_plain_http(self._settings, stacklevel=4)
+        warn_of_plain_http(self._settings, stacklevel)
         self._owns_connections = connections is None
         if connections is None:
             connections = self._connect(
@@ -97,7 +97,7 @@ class _Client(Generic[C]):
     def _sharing(cls, connections: C, given: dict[str, Any]) -> Self:
         """A client that uses somebody else's connections and closes none."""
         self = cls.__new__(cls)
-        self._start(given, connections)
+        self._start(given, connections, stacklevel=6)  # for the caller of a cmdlet function
         return self
 
     def with_options(self, **options: Unpack[CallOptions]) -> Self:

@@ -147,20 +147,20 @@ def _worded(differences: list[Difference], title: str, owner: str, line: str, na
 
 def _folded(differences: list[Difference], name: Any) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]]:
     """Give what is told, by the owners that it is told of and the operations that these are part of."""
-    parts: dict[tuple[str, tuple[str, ...], bool, str], list[str]] = {}
+    owners: dict[tuple[tuple[str, ...], str, str], list[str]] = {}
     for each in differences:
         part = each.place.removeprefix(each.owner).lstrip(" .")
         names_only = "; names only: any other value is still taken" if each.is_suggestion else ""
         words = f"{each.words}{names_only} ({each.concerns})"
-        parts.setdefault((each.owner, each.operations, bool(part), words), []).append(part)
-    owners: dict[tuple[tuple[str, ...], str], list[str]] = {}
-    for (owner, operations, has_part, words), places in parts.items():
-        told = f"{', '.join(map(name, places))}: {words}" if has_part else words
-        owners.setdefault((operations, told), []).append(owner)
-    folded: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
-    for (operations, told), of in owners.items():
-        folded.setdefault((tuple(of), operations), []).append(told)
-    return folded
+        owners.setdefault((each.operations, part, words), []).append(each.owner)
+    blocks: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[tuple[bool, str], list[str]]] = {}
+    for (operations, part, words), of in owners.items():
+        block = blocks.setdefault((tuple(of), operations), {})
+        block.setdefault((bool(part), words), []).append(part)
+    return {
+        key: [f"{', '.join(map(name, parts))}: " * has_part + words for (has_part, words), parts in block.items()]
+        for key, block in blocks.items()
+    }
 
 
 def _verdict(differences: list[Difference]) -> str:

@@ -100,11 +100,7 @@ def _run_paths(document: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in item:
             raise SpecError(f"the path {upstream_path} is a reference: write its operations there")
         shared = item.get("parameters", [])
-        operations = {
-            method: normalising.operation(item[method], shared, path)
-            for method in METHODS
-            if method in item
-        }
+        operations = {method: normalising.operation(item[method], shared, path) for method in METHODS if method in item}
         if operations:
             kept[path] = operations
     if not kept:

@@ -340,7 +340,7 @@ def test_a_runs_id_alone_needs_its_thread(cli: Cli) -> None:
     """On standard input as in an argument."""
     code, _, err = cli("get-thread-run-step", stdin="run_1\n")
     assert code == 2
-    assert "thread_id" in err
+    assert "line 1 of standard input: --thread-id is needed" in err
     code, _, err = cli("get-thread-run-step", "run_1")
     assert code == 2
     assert "THREAD" in err
@@ -421,6 +421,9 @@ def test_no_key_names_the_ways_to_give_one(cli: Cli, monkeypatch: pytest.MonkeyP
         ["get-thread-run-step", "--ApiKey", KEY],
         ["--api-key", KEY, "get-thread-run"],
         ["get-thread-run", "thread_a", "--api-key"],
+        ["get-thread-run", "thread_a", "-ApiKey", KEY],
+        ["Get-ThreadRun", f"-ApiKey:{KEY}"],
+        ["-ApiKey", KEY, "get-thread-run"],
     ],
 )
 def test_a_key_as_an_argument_is_refused(cli: Cli, args: list[str]) -> None:
@@ -466,6 +469,55 @@ def test_a_wrong_command_line_is_one_line_and_2(cli: Cli, api: Api, args: list[s
     """No request is made."""
     code, out, err = cli(*args)
     assert (code, out, is_one_line(err), api.requests) == (2, "", True, [])
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["-Thread", "thread_a"], "options have two dashes here: --thread-id"),
+        (["thread_a", "-RunId=run_1"], "options have two dashes here: --run-id"),
+        (["thread_a", "--thrad-id", "x"], "--thrad-id"),
+        (["thread_a", "--thrad-id", "x"], "--thread-id"),
+        (["--thread-id"], "Option '--thread-id' requires an argument"),
+        (["thread_a", "--auth-type", "azur"], "'openai', 'azure', 'azure_ad'"),
+        (["thread_a", "--limit", "x"], "'x' is no whole number"),
+        (["thread_a", "--timeout-sec", "-1"], "'--timeout-sec': '-1' is no number of seconds"),
+        (["thread_a", "--api-base", "ftp://host"], "check --api-base"),
+    ],
+)
+def test_errors_name_options_as_they_are_written(cli: Cli, api: Api, args: list[str], said: str) -> None:
+    """Neither the form in which spellings are compared nor the library's parameters show."""
+    code, _, err = cli("get-thread-run", *args)
+    assert (code in (2, 3), is_one_line(err), api.requests) == (True, True, [])
+    assert said in err
+
+
+def test_an_unknown_command_is_shown_as_written(cli: Cli) -> None:
+    """With the commands that there are."""
+    err = cli("get-thread-runs", "thread_a")[2]
+    assert "there is no command 'get-thread-runs', only get-thread-run and get-thread-run-step" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "said"),
+    [
+        (
+            "get-thread-run",
+            '{"id": "run_1", "object": "thread.run"}',
+            'it needs a thread_id, or an id and "object": "thread"',
+        ),
+        ("get-thread-run", '{"thread_id": 5}', "thread_id is the id of a thread, a JSON string"),
+        ("get-thread-run", "[1]", "a JSON array"),
+        ("get-thread-run-step", "{}", "this JSON object names no run: it needs a run_id and a thread_id"),
+        ("get-thread-run-step", '{"id": "run_1", "object": "thread.run"}', "give --thread-id"),
+    ],
+)
+def test_a_bad_line_is_told_of_in_words_of_json(cli: Cli, command: str, line: str, said: str) -> None:
+    """Nobody who pipes JSON has a dict or a str."""
+    err = cli(command, stdin=line)[2]
+    assert "line 1 of standard input: " in err
+    assert said in err
+    assert not re.search(r"\b(dict|str|list|int)\b", err)
 
 
 @pytest.mark.parametrize("thread", ["", " ", "..", "."])
@@ -528,15 +580,19 @@ def test_a_pipeline_that_fails_names_the_thread(cli: Cli, api: Api, rest: list[s
     api.add_runs("thread_a", "run_1")
     code, out, err = cli("get-thread-run", *rest, stdin="thread_a\nthread_gone\nthread_a\n")
     assert (code, ids(out), is_one_line(err)) == (4, ["run_1"], True)
-    assert "thread_gone" in err
+    assert err.count("(in thread 'thread_gone')") == 1
+    run = json.dumps({"run_id": "run_gone", "thread_id": "thread_a"})
+    assert cli("get-thread-run-step", *rest, stdin=run)[2].count("(in run 'run_gone' of thread 'thread_a')") == 1
 
 
 def test_the_help_lists_the_exit_codes(cli: Cli) -> None:
-    """So that scripts can rely on them."""
-    for args in (["--help"], ["get-thread-run", "--help"], ["get-thread-run-step", "--help"]):
-        code, out, _ = cli(*args)
-        assert code == 0
-        assert {int(found) for found in re.findall(r"^ +(\d+)  ", out, re.MULTILINE)} == {*range(13), 130, 141}
+    """So that scripts can rely on them; a command's own help says where they stand."""
+    code, out, _ = cli("--help")
+    assert code == 0
+    assert {int(found) for found in re.findall(r"^ +(\d+)  ", out, re.MULTILINE)} == {*range(13), 130, 141}
+    for command in ("get-thread-run", "get-thread-run-step"):
+        code, out, _ = cli(command, "--help")
+        assert (code, out.splitlines()[-1].strip()) == (0, "Exit codes: thread-runs --help")
     assert facade.FILE_SEARCH_RESULT_CONTENT in out
 
 
@@ -649,10 +705,59 @@ def test_a_long_id_is_folded_not_cut(cli: Cli, api: Api, monkeypatch: pytest.Mon
     assert "0123456789" * 9 in "".join(line[:30].strip() for line in out.splitlines())
 
 
-def test_a_table_of_nothing_is_empty(cli: Cli, api: Api) -> None:
-    """No runs, no heading."""
+@pytest.mark.parametrize("rest", [[], ["--all"]])
+def test_a_table_of_nothing_says_so(cli: Cli, api: Api, rest: list[str]) -> None:
+    """No runs, no heading, but a word to people; JSON Lines stay without."""
     api.add_runs("thread_a")
-    assert cli("get-thread-run", "thread_a", "--output", "table") == (0, "", "")
+    api.lists["/threads/thread_a/runs/run_1/steps"] = []
+    table = ["--output", "table", *rest]
+    assert cli("get-thread-run", "thread_a", *table) == (0, "", "thread-runs: no runs\n")
+    assert cli("get-thread-run-step", "run_1", "thread_a", *table) == (0, "", "thread-runs: no steps\n")
+    assert cli("get-thread-run", "thread_a", *rest) == (0, "", "")
+
+
+def test_a_stacked_tables_heading_lines_up(cli: Cli, api: Api) -> None:
+    """Each name stands in the line of its cell, and a blank line parts the records."""
+    sample(api)
+    lines = cli("get-thread-run", "thread_a", "--output", "table")[1].splitlines()
+    assert [line.split() for line in lines[:3]] == [
+        ["id", "status", "duration"],
+        ["created", "model", "tokens"],
+        ["note"],
+    ]
+    assert [line.split() for line in lines[3:7]] == [
+        [RUN_ID, "completed", "1m", "32s"],
+        ["2024-05-01", "12:00:00", "gpt-4o-mini", "1,234"],
+        [],
+        ["run_2", "failed", "3.5s"],
+    ]
+    assert lines[2].index("note") == lines[8].index("server_error")
+
+
+@pytest.mark.parametrize(("columns", "with_created"), [(80, False), (120, True)])
+def test_short_ids_get_one_line_each(
+    cli: Cli, api: Api, monkeypatch: pytest.MonkeyPatch, columns: int, with_created: bool
+) -> None:
+    """Where a line has room for all but the time of creation, only that is left out."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    fields = {"status": "failed", "model": "gpt-4o-mini", "last_error": {"code": "server_error"}}
+    api.add_runs("thread_a", "run_bakery_01", "run_bakery_02", created_at=1_714_564_800, **fields)
+    lines = cli("get-thread-run", "thread_a", "--output", "table")[1].splitlines()
+    assert [len(lines), max(map(len, lines)) <= columns] == [3, True]
+    assert ("created" in lines[0]) is with_created
+    assert all(shown in lines[2] for shown in ("run_bakery_02", "failed", "gpt-4o-mini", "server_error"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(59.4, "59.4s"), (59.7, "1m 00s"), (599.8, "10m 00s"), (3599.9, "1h 00m"), (108_000, "30h 00m")],
+)
+def test_durations_are_rounded_as_a_whole(cli: Cli, api: Api, seconds: float, shown: str) -> None:
+    """No sixty seconds, and hours from an hour on."""
+    start = 1_714_564_800
+    api.add_runs("thread_a", "run_1", status="completed", started_at=start, completed_at=start + seconds)
+    out = cli("get-thread-run", "thread_a", "--output", "table")[1]
+    assert out.splitlines()[1].split(None, 2)[2].strip() == shown
 
 
 def test_a_terminal_gets_a_table_and_is_asked_for_the_key(
@@ -668,7 +773,7 @@ def test_a_terminal_gets_a_table_and_is_asked_for_the_key(
     assert f"{RUN_ID}  completed" in shown
     assert api.requests[-1][2]["authorization"] == f"Bearer {KEY}"
     code, shown = on_terminal(pty, ["get-thread-run"])
-    assert (code, "THREAD is missing" in shown) == (2, True)
+    assert (code, "THREAD is missing: give its id, or pipe ids" in shown) == (2, True)
 
 
 def on_terminal(pty: Any, args: list[str], typed: str = "") -> tuple[int, str]:
@@ -707,7 +812,7 @@ main(["get-thread-run", "thread_a", "--output", "table"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, is_one_line(done.stderr)) == (2, "", True)
-    assert 'pip install "openai-thread-runs[cli]"' in done.stderr
+    assert "pip install click rich" in done.stderr
 
 
 def test_the_library_loads_nothing_of_the_commands() -> None:

@@ -20,9 +20,9 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from facade import FILE_SEARCH_RESULT_CONTENT
 from facade.server import NotStoredError, Store, UnknownCursorError, create_app, serve, write_sample
 from facade.server.__main__ import main
-from facade.server.app import FILE_SEARCH_RESULT_CONTENT
 from facade.server.sample import EMPTY_THREAD_ID, SAMPLE_THREAD_ID
 
 SPEC = json.loads(files("openai_thread_runs_api").joinpath("openapi.json").read_text("utf-8"))
@@ -70,6 +70,11 @@ def locked_url(database: Path) -> Iterator[str]:
         yield base_url
 
 
+def run_python(program: str) -> subprocess.CompletedProcess[str]:
+    """The result of a program in an interpreter of its own."""
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+
 class TestStore:
     def test_text_is_kept_to_the_letter(self, tmp_path: Path) -> None:
         """Spacing, big integers, number spellings and lone surrogates come back as they were added."""
@@ -107,7 +112,9 @@ class TestStore:
         """A step whose run is unknown is named, and nothing of its call is kept."""
         step = {"id": "step_1", "thread_id": "thread_t", "run_id": "run_9"}
         with Store(tmp_path / "s.db") as store:
-            with pytest.raises(NotStoredError, match="run_9"):
+            with pytest.raises(
+                NotStoredError, match="No run 'run_9' of that thread is in this archive: check both ids"
+            ):
                 store.add(runs=[a_run(1)], steps=[step])
             assert store.thread_ids() == []
 
@@ -433,11 +440,17 @@ class TestServing:
                 server.__enter__()
 
     def test_a_missing_extra_is_named(self) -> None:
-        """Without the server's libraries the import says what to install."""
-        program = "import sys; sys.modules['starlette'] = None; import facade.server"
-        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-        assert result.returncode == 1
-        assert 'pip install "openai-thread-runs[server]"' in result.stderr
+        """Without the server's libraries the store works, and what needs them says what to install."""
+        program = (
+            "import sys; sys.modules['starlette'] = None; from facade.server import Store; print(Store.__name__); "
+        )
+        result = run_python(program + "from facade.server import serve")
+        assert (result.returncode, result.stdout) == (1, "Store\n")
+        assert "pip install starlette uvicorn openapi-core" in result.stderr
+        program += "import runpy; sys.argv = ['', 'x.db']; runpy.run_module('facade.server', run_name='__main__')"
+        result = run_python(program)
+        assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+        assert "pip install starlette uvicorn openapi-core" in result.stderr
 
 
 class TestCommand:
@@ -466,7 +479,37 @@ class TestCommand:
         with pytest.raises(SystemExit) as caught:
             main([str(tmp_path / "gone.db")])
         assert caught.value.code == 1
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert "gone.db': --sample writes one to try" in err
+
+    def test_a_path_that_cannot_be_written_is_one_line(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """As in a folder that is not there."""
+        with pytest.raises(SystemExit) as caught:
+            main([str(tmp_path / "gone" / "s.db"), "--sample"])
+        assert caught.value.code == 1
         assert capsys.readouterr().err.count("\n") == 1
+
+    def test_a_taken_port_says_how_to_take_another(self, database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The error names the port and the option."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(SystemExit) as caught:
+                main([str(database), "--port", str(port)])
+        assert caught.value.code == 1
+        assert f"port {port} is taken: give another with --port" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("port", ["65536", "-1", "x"])
+    def test_a_port_out_of_range_is_a_wrong_command_line(
+        self, database: Path, capsys: pytest.CaptureFixture[str], port: str
+    ) -> None:
+        """Refused before anything is opened."""
+        with pytest.raises(SystemExit) as caught:
+            main([str(database), f"--port={port}"])
+        assert caught.value.code == 2
+        assert "0 to 65535" in capsys.readouterr().err
 
     def test_an_open_address_needs_a_key(
         self, database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -349,6 +349,40 @@ def test_command_prints_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ]
 
 
+def test_equal_words_stand_in_one_line() -> None:
+    """Of several places of an owner, and of several owners; the headline counts the differences still."""
+    new = pinned()
+    new["components"]["schemas"]["Run"]["properties"] |= {"a": STRING, "b": STRING, "c": INTEGER}
+    for operation in new["paths"]["/threads/{thread_id}/runs"].values():
+        operation["responses"]["429"] = {"description": "Later."}
+    new["paths"]["/threads/{thread_id}/runs"]["get"]["responses"]["404"] = {"description": "None."}
+
+    differences = diff.describe(pinned(), new)
+
+    assert diff.as_text(differences).splitlines() == [
+        "6 differences, none of them breaking: a new minor version is called for.",
+        "",
+        "Not breaking:",
+        "  listRuns",
+        "    answer 404: added (for readers)",
+        "  listRuns, createRun",
+        "    answer 429: added (for readers)",
+        "  Run, part of createRun, listRuns",
+        "    a, b, c: added (for readers and writers)",
+    ]
+
+
+def test_values_that_are_names_only_are_called_so() -> None:
+    """A list of values beside a plain text takes any other; one alone does not."""
+    one, two = {**STRING, "enum": ["a"]}, {**STRING, "enum": ["a", "b"]}
+
+    suggested = diff.as_text(diff.describe(pinned({"anyOf": [STRING, one]}), pinned({"anyOf": [STRING, two]})))
+    closed = diff.as_text(diff.describe(pinned(one), pinned(two)))
+
+    assert "`b` too; names only: any other value is still taken (for readers and writers)" in suggested
+    assert "`b` too (for readers and writers)" in closed
+
+
 @pytest.mark.parametrize(("it", "code"), [(None, 0), (STRING, 1)])
 def test_exit_code_says_whether_something_differs(it: Any, code: int, tmp_path: Path) -> None:
     """0 for nothing, 1 for what breaks nobody; 3 the other way round."""

@@ -22,6 +22,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("click", "rich"):
             raise
-        print('thread-runs: the commands need their extra: pip install "openai-thread-runs[cli]"', file=sys.stderr)
+        remedy = "pip install click rich (in a checkout: pip install '.[cli]')"
+        print(f"thread-runs: the commands need click and rich: {remedy}", file=sys.stderr)
         code = 2
     sys.exit(code)

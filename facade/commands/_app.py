@@ -51,16 +51,35 @@ _CODE_OF: tuple[tuple[type[facade.APIError], int], ...] = (
     (facade.APIError, 1),
 )
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())
+_EPILOG_OF_COMMANDS = f"Exit codes: {PROGRAM} --help"
 
 log = logging.getLogger("facade.commands")
 
 
-class _Cmdlets(click.Group):
+class _Command(click.Command):
+    """A command whose errors name options as they are written."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _options.as_written(error, ctx, words) from None
+
+
+class _Cmdlets(_Command, click.Group):
     """A group that also knows its commands by the cmdlets' spelling, `Get-ThreadRun`."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         word = _options.same_word(cmd_name)
         return super().get_command(ctx, next((name for name in self.commands if _options.same_word(name) == word), ""))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(f"there is no command {args[0]!r}, only {' and '.join(self.commands)}", ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -95,7 +114,7 @@ def app() -> None:
     """
 
 
-@app.command("get-thread-run", epilog=_EPILOG)
+@app.command("get-thread-run", cls=_Command, epilog=_EPILOG_OF_COMMANDS)
 @click.argument("thread", required=False)
 @click.argument("run", required=False)
 @click.option("--thread-id", metavar="THREAD", help='The thread; "-" for standard input.')
@@ -111,7 +130,7 @@ def get_thread_run(
     _show(lambda client: _read(client.runs, threads, options), options, "runs")
 
 
-@app.command("get-thread-run-step", epilog=_EPILOG)
+@app.command("get-thread-run-step", cls=_Command, epilog=_EPILOG_OF_COMMANDS)
 @click.argument("run", required=False)
 @click.argument("thread", required=False)
 @click.argument("step", required=False)
@@ -158,6 +177,8 @@ def _show(
         for item in items:
             write(item)
             count += 1
+        if not count and _output.is_table(options.output):
+            click.echo(f"{PROGRAM}: no {kind}", err=True)
         log.info("%d read in %.1f s", count, time.monotonic() - began)
 
 
@@ -171,8 +192,10 @@ def _read(resource: Any, source: Any, options: _options.Options, **include: Any)
         try:
             yield from _read_one(resource, parent, options, **include)
         except facade.APIError as error:
-            if parent is not source:
-                error.add_note(f"(in {_name(parent)})")
+            if parent is not source and error.thread_id is None:
+                # Each is a call of its own, which need not say of what; in a pipeline it must.
+                ids = {"thread_id": parent} if isinstance(parent, str) else parent
+                error.thread_id, error.run_id = ids["thread_id"], ids.get("run_id")
             raise
     if is_pipeline:
         source.check()
@@ -208,9 +231,10 @@ def run(args: Sequence[str] | None = None) -> int:
         return app.main(args, prog_name=PROGRAM, standalone_mode=False) or 0
     except facade.APIError as error:
         code = next(code for kind, code in _CODE_OF if isinstance(error, kind))
-        message = " ".join([str(error), *getattr(error, "__notes__", ())])
+        # A status error's words are the server's.
+        message = str(error) if isinstance(error, facade.APIStatusError) else _options.in_options(str(error))
     except facade.ConfigurationError as error:
-        code, message = 3, str(error)
+        code, message = 3, _options.in_options(str(error))
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else PROGRAM
         code, message = 2, f"{error.format_message()} (see: {where} --help)"
@@ -219,7 +243,7 @@ def run(args: Sequence[str] | None = None) -> int:
     except click.Abort:
         return 130
     except ValueError as error:  # an argument that the library refuses
-        code, message = 2, str(error)
+        code, message = 2, _options.in_options(str(error))
     except OSError as error:
         _discard_output()
         code, message = 1, f"standard input or output failed: {error.strerror}"

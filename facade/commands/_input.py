@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
@@ -34,7 +35,7 @@ class Pipeline(Generic[Key]):
         if argument is not None and argument != "-":
             return None
         if sys.stdin is None or (argument is None and sys.stdin.isatty()):
-            raise click.UsageError(f"{name} is missing")
+            raise click.UsageError(f"{name} is missing: give its id, or pipe ids or JSON Lines in")
         return cls(sys.stdin.buffer, key)
 
     def __iter__(self) -> Iterator[Key]:
@@ -46,7 +47,7 @@ class Pipeline(Generic[Key]):
                     continue
                 key = self._key(_value(text))
             except (ValueError, TypeError) as error:
-                problem = "it is no UTF-8 text" if isinstance(error, UnicodeError) else str(error)[:200]
+                problem = "it is no UTF-8 text" if isinstance(error, UnicodeError) else _in_json_words(str(error))[:200]
                 self._problem = f"line {number} of standard input: {problem}"
                 return
             yield key
@@ -62,6 +63,24 @@ def _value(text: str) -> Any:
     if not text.startswith(("{", "[", '"')):
         return text
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         raise ValueError("it is no valid JSON") from None
+    if isinstance(value, list):
+        raise ValueError("it is a JSON array; a line is an id or one JSON object")
+    return value
+
+
+# What an object must have that names a thread or run.
+_NEEDS = {
+    "thread": 'a thread_id, or an id and "object": "thread"',
+    "run": 'a run_id and a thread_id, or a thread_id, an id and "object": "thread.run"',
+}
+
+
+def _in_json_words(problem: str) -> str:
+    """What the library says of a Python value, said of a line of JSON."""
+    if found := re.match("this dict is no (thread|run) ", problem):
+        return f"this JSON object names no {found[1]}: it needs {_NEEDS[found[1]]}"
+    problem = re.sub(r"a str, not \w+", "a JSON string", problem)
+    return re.sub(r"^thread_id(?= is needed)|(?<=give )thread_id|(?<=not of )thread_id", "--thread-id", problem)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
+import math
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +32,62 @@ _ALIASES = {
 }
 
 _HOW_TO_GIVE_A_KEY = "set OPENAI_API_KEY, or use --api-key-file FILE or --prompt-key"
+_NO_API_KEY = (
+    "there is no --api-key: other users see a command line (ps), and the shell's history keeps it; "
+    + _HOW_TO_GIVE_A_KEY
+)
 
 
 def same_word(token: str) -> str:
     """One form for all spellings of a word: `thread-id`, `thread_id`, `ThreadId` and the alias `Thread`."""
     word = token.lower().replace("-", "").replace("_", "")
     return _ALIASES.get(word, word)
+
+
+# The library's parameters that have another name here.
+_OPTION_OF = {
+    "api_base": "--api-base",
+    "api_key": "--api-key-file",
+    "auth_type": "--auth-type",
+    "timeout_sec": "--timeout-sec",
+    "deadline_sec": "--deadline-sec",
+    "max_retry_count": "--max-retry-count",
+    "additional_query": "--additional-query",
+    "additional_headers": "--additional-header",
+}
+
+
+def in_options(message: str) -> str:
+    """A message of the library with options in the place of its parameters."""
+    return re.sub(rf"\b({'|'.join(_OPTION_OF)})\b", lambda found: _OPTION_OF[found[0]], message)
+
+
+def as_written(error: click.UsageError, ctx: click.Context, words: list[str]) -> click.UsageError:
+    """An error of these words with options and choices as they are written, where click shows their `same_word`."""
+    options = {same_word(name): name for option in ctx.command.get_params(ctx) for name in option.opts}
+    if isinstance(error, click.BadParameter) and error.param and isinstance(error.param.type, click.Choice):
+        message = error.message
+        for choice in error.param.type.choices:
+            message = message.replace(repr(same_word(choice)), repr(choice))
+        return click.BadParameter(message, ctx, error.param)
+    if isinstance(error, click.BadOptionUsage):
+        name = options.get(same_word(error.option_name), error.option_name)
+        return click.BadOptionUsage(name, error.message.replace(error.option_name, name), ctx)
+    if isinstance(error, click.NoSuchOption):
+        for word in words:
+            given = re.split("[=:]", word)[0]
+            name = options.get(same_word(given), "")
+            if given.startswith("--") and same_word(given) == same_word(error.option_name):
+                return click.NoSuchOption(given, possibilities=_similar(given, options.values()), ctx=ctx)
+            # As in PowerShell; click takes such a word for options of one letter each.
+            if re.match("-[^-]", given) and name.startswith("--") and not error.option_name.startswith("--"):
+                message = _NO_API_KEY if name == "--api-key" else f"options have two dashes here: {name}"
+                return click.UsageError(message, ctx)
+    return error
+
+
+def _similar(given: str, names: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(given.lower(), [name for name in names if name != "--api-key"])
 
 
 def either(positional: str | None, option: str | None, name: str, option_name: str) -> str | None:
@@ -52,10 +105,29 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return {name.strip(): value for name, _, value in pairs}
 
 
+class _WholeNumber(click.IntRange):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{value!r} is no whole number", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Seconds(click.FloatRange):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not number >= 0:
+            self.fail(f"{value!r} is no number of seconds, 0 (no limit) or more", param, ctx)
+        return number
+
+
 def _refuse(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value is not None:
-        message = "there is no --api-key: other users see a command line (ps), and the shell's history keeps it; "
-        raise click.UsageError(message + _HOW_TO_GIVE_A_KEY, ctx)
+        raise click.UsageError(_NO_API_KEY, ctx)
 
 
 refused_api_key = click.option(
@@ -64,9 +136,7 @@ refused_api_key = click.option(
 
 _SHARED = (
     click.option("--all", is_flag=True, help="Every object, over all pages; --limit is then ignored."),
-    click.option(
-        "--limit", type=click.IntRange(1, 100), metavar="N", help="At most N objects, 1 to 100.  [default: 20]"
-    ),
+    click.option("--limit", type=_WholeNumber(1, 100), metavar="N", help="At most N objects, 1 to 100.  [default: 20]"),
     click.option(
         "--order", type=click.Choice(["asc", "desc"]), default="asc", show_default=True, help="By time created."
     ),
@@ -74,7 +144,7 @@ _SHARED = (
     click.option("--before", metavar="ID", help="Only what precedes this object. Not with --all."),
     click.option(
         "--concurrency",
-        type=click.IntRange(1, 64),
+        type=_WholeNumber(1, 64),
         default=8,
         show_default=True,
         metavar="N",
@@ -82,7 +152,7 @@ _SHARED = (
     ),
     click.option(
         "--timeout-sec",
-        type=float,
+        type=_Seconds(min=0),
         default=0,
         show_default=True,
         metavar="SECONDS",
@@ -90,7 +160,7 @@ _SHARED = (
     ),
     click.option(
         "--deadline-sec",
-        type=float,
+        type=_Seconds(min=0),
         default=0,
         show_default=True,
         metavar="SECONDS",
@@ -98,7 +168,7 @@ _SHARED = (
     ),
     click.option(
         "--max-retry-count",
-        type=click.IntRange(0, 100),
+        type=_WholeNumber(0, 100),
         default=0,
         show_default=True,
         metavar="N",
@@ -109,7 +179,11 @@ _SHARED = (
         metavar="URL",
         help="The endpoint, such as http://localhost:8000/v1.  [default: OPENAI_API_BASE, OPENAI_BASE_URL]",
     ),
-    click.option("--organization", metavar="ID", help="[default: OPENAI_ORGANIZATION, then OPENAI_ORG_ID]"),
+    click.option(
+        "--organization",
+        metavar="ID",
+        help="The organization to ask for.  [default: OPENAI_ORGANIZATION, then OPENAI_ORG_ID]",
+    ),
     click.option(
         "--auth-type",
         type=click.Choice(["openai", "azure", "azure_ad"]),
@@ -137,7 +211,7 @@ _SHARED = (
     click.option(
         "--api-key-file",
         metavar="FILE",
-        help="The file that holds the key.  [default: OPENAI_API_KEY; else a terminal is asked]",
+        help="A file that holds the key; without it OPENAI_API_KEY counts, else a terminal is asked.",
     ),
     click.option("--prompt-key", is_flag=True, help="Ask for the key on the terminal, whatever is set."),
     refused_api_key,

@@ -16,11 +16,16 @@ class Model(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
+def is_table(output: Literal["auto", "table", "jsonl"]) -> bool:
+    """Whether a table is printed; by itself ("auto") only on a terminal."""
+    return output == "table" or (output == "auto" and sys.stdout.isatty())
+
+
 def writer(output: Literal["auto", "table", "jsonl"], kind: Literal["runs", "steps"]) -> Callable[[Model], None]:
     """What prints one object at once: a row of a table, or a line of JSON."""
     if sys.stdout is None:  # as `>&-` leaves it
         raise click.ClickException("standard output is closed")
-    if output == "jsonl" or (output == "auto" and not sys.stdout.isatty()):
+    if not is_table(output):
         return _write_json_line
     # rich takes a while to load, and a pipe needs none of it.
     from facade.commands import _table

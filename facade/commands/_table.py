@@ -17,17 +17,22 @@ from facade.commands._output import Model, one_line
 
 Columns = tuple[tuple[str, ...], ...]
 
-# A column of several names stacks their cells: where there is little room, ids stay whole, to be copied.
-_WIDE: dict[str, Columns] = {
-    "runs": (("id",), ("status",), ("model",), ("created",), ("duration",), ("tokens",), ("note",)),
-    "steps": (("id",), ("run",), ("type",), ("status",), ("duration",), ("tokens",), ("note",)),
+# The first layout that fits is taken. The last one always does: a column of several names stacks their cells, so that
+# ids stay whole, to be copied.
+_LAYOUTS: dict[str, tuple[Columns, ...]] = {
+    "runs": (
+        (("id",), ("status",), ("model",), ("created",), ("duration",), ("tokens",), ("note",)),
+        (("id",), ("status",), ("model",), ("duration",), ("tokens",), ("note",)),
+        (("id", "created"), ("status", "model", "note"), ("duration", "tokens")),
+    ),
+    "steps": (
+        (("id",), ("run",), ("type",), ("status",), ("duration",), ("tokens",), ("note",)),
+        (("id", "run"), ("status", "type", "note"), ("duration", "tokens")),
+    ),
 }
-_NARROW: dict[str, Columns] = {
-    "runs": (("id", "created"), ("status", "model", "note"), ("duration", "tokens")),
-    "steps": (("id", "run"), ("status", "type", "note"), ("duration", "tokens")),
-}
-_WIDE_FROM = {"runs": 120, "steps": 140}
+_GAP = 2
 _FIXED_WIDTHS = {"status": 15, "created": 19, "duration": 8, "tokens": 9}
+_LEAST_WIDTHS = {"type": 24, "note": 12}
 _STYLES = {
     "completed": "green",
     "failed": "red",
@@ -39,12 +44,12 @@ _STYLES = {
 
 
 class Table:
-    """A table whose rows appear as they come; the first one decides how wide the ids are."""
+    """A table whose rows appear as they come; the first one decides how wide the ids are, and so the layout."""
 
     def __init__(self, kind: Literal["runs", "steps"]) -> None:
         self._console = Console(highlight=False, markup=False, emoji=False)
-        is_wide = self._console.width >= _WIDE_FROM[kind]
-        self._columns = (_WIDE if is_wide else _NARROW)[kind]
+        self._layouts = _LAYOUTS[kind]
+        self._columns = self._layouts[-1]
         self._cells = _run_cells if kind == "runs" else _step_cells
         self._widths: dict[str, int] = {}
 
@@ -53,19 +58,30 @@ class Table:
         cells = {name: self._plain(cell) for name, cell in self._cells(item.to_dict()).items()}
         is_first = not self._widths
         if is_first:
-            self._widths = _FIXED_WIDTHS | {name: max(28, len(cells[name])) for name in ("id", "run") if name in cells}
-        table = rich.table.Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), show_header=is_first)
+            self._widths = _FIXED_WIDTHS | _first_widths(cells)
+            self._columns = next(filter(self._fits, self._layouts), self._columns)
+        height = max(map(len, self._columns))
+        if height > 1 and not is_first:
+            print()
+        table = rich.table.Table(box=None, expand=True, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=is_first)
         for names in self._columns:
-            table.add_column("\n".join(names), overflow="fold", **self._measures(names))
+            # Rich aligns headings at the bottom: blank lines keep each name where its cell is.
+            heading = "\n".join(names) + "\n " * (height - len(names))
+            table.add_column(heading, overflow="fold", **self._measures(names))
         table.add_row(*(self._stack(names, cells) for names in self._columns))
         with self._console.capture() as captured:
             self._console.print(table)
         print(captured.get(), end="", flush=True)
 
+    def _fits(self, columns: Columns) -> bool:
+        least = _LEAST_WIDTHS | self._widths
+        widths = [max(least[name] for name in names) for names in columns]
+        return sum(widths) + _GAP * (len(widths) - 1) <= self._console.width
+
     def _measures(self, names: tuple[str, ...]) -> dict[str, Any]:
         """A column is as wide as its widest part; one that holds free text takes what is left."""
         if not all(name in self._widths for name in names):
-            return {"ratio": 1}
+            return {"ratio": 2 if names == ("type",) else 1}
         width = max(self._widths[name] for name in names)
         return {
             "width": min(width, self._console.width - 30),
@@ -81,6 +97,12 @@ class Table:
 
     def _plain(self, cell: str) -> str:
         return one_line(cell).encode(self._console.encoding, "replace").decode(self._console.encoding)
+
+
+def _first_widths(cells: Mapping[str, str]) -> dict[str, int]:
+    """The widths that the first row decides; a short id may be followed by one a little longer."""
+    widths = {name: max(len(cells[name]), min(len(cells[name]) + 2, 28)) for name in ("id", "run") if name in cells}
+    return widths | ({"model": min(max(len(cells["model"]), 8), 24)} if "model" in cells else {})
 
 
 def _run_cells(run: Mapping[str, Any]) -> dict[str, str]:
@@ -136,8 +158,11 @@ def _duration(data: Mapping[str, Any]) -> str:
     start = _seconds(data.get("started_at")) or _seconds(data.get("created_at"))
     if start is None or end is None or end < start:
         return ""
-    minutes, seconds = divmod(end - start, 60)
-    return f"{minutes:.0f}m {seconds:02.0f}s" if minutes else f"{seconds:.3g}s"
+    minutes, seconds = divmod(round(end - start), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes:02}m"
+    return f"{minutes}m {seconds:02}s" if minutes else f"{end - start:.3g}s"
 
 
 def _tokens(data: Mapping[str, Any]) -> str:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from facade.server.sample import write_sample
 from facade.server.store import NotStoredError, Store, StoredObject, StoredPage, UnknownCursorError
 
-try:
+if TYPE_CHECKING:
     from facade.server.app import create_app
     from facade.server.running import serve
-except ModuleNotFoundError as error:
-    message = f'The server needs {error.name}, which is not installed: pip install "openai-thread-runs[server]"'
-    raise ModuleNotFoundError(message, name=error.name) from error
+
+# Imported when first asked for: only these need the extra.
+_LATER = {"create_app": "facade.server.app", "serve": "facade.server.running"}
+_EXTRA = ("starlette", "uvicorn", "openapi_core")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        value = getattr(import_module(_LATER[name]), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        remedy = "pip install starlette uvicorn openapi-core (in a checkout: pip install '.[server]')"
+        message = f"the server needs starlette, uvicorn and openapi-core: {remedy}"
+        raise ModuleNotFoundError(message, name=error.name) from error
+    globals()[name] = value
+    return value
+
 
 __all__ = [
     "NotStoredError",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import sqlite3
 from collections.abc import Sequence
 from threading import Event
 
-from facade.server import Store, serve, write_sample
+from facade.server import Store, write_sample
 
 _KEY_VARIABLE = "THREAD_RUNS_SERVER_KEY"
 
@@ -21,12 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("database", help="the SQLite file, as facade.server.Store writes it")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--sample", action="store_true", help="write the sample thread into the database first")
     options = parser.parse_args(arguments)
     api_key = os.environ.get(_KEY_VARIABLE) or None
     if api_key is None and options.host not in ("127.0.0.1", "::1", "localhost"):
         parser.error(f"others could read everything at {options.host}: set {_KEY_VARIABLE} to a key first")
+    try:
+        from facade.server import serve
+    except ModuleNotFoundError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
     try:
         if options.sample:
             write_sample(options.database)
@@ -38,8 +44,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Event().wait()
     except KeyboardInterrupt:
         pass
-    except (OSError, ValueError, OverflowError) as error:
-        parser.exit(1, f"{parser.prog}: {error}\n")
+    except (OSError, ValueError, sqlite3.Error) as error:
+        parser.exit(1, f"{parser.prog}: {_advice(error, options)}\n")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
+    return int(text)
+
+
+def _advice(error: Exception, options: argparse.Namespace) -> str:
+    """What kept the server from starting, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return f"there is no database at {options.database!r}: --sample writes one to try"
+    if isinstance(error, sqlite3.Error):
+        return f"{options.database!r} cannot be opened ({error}): check the path"
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno == errno.EADDRINUSE:
+        return f"port {options.port} is taken: give another with --port (0 takes a free one)"
+    return f"cannot listen at {options.host}, port {options.port} ({error.strerror}): check --host and --port"
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from facade._arguments import FILE_SEARCH_RESULT_CONTENT
 from facade.server.store import NotStoredError, Store, StoredObject, StoredPage, UnknownCursorError
 
-FILE_SEARCH_RESULT_CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 _CONTENT_PATH = FILE_SEARCH_RESULT_CONTENT.replace("[*]", ".*").split(".")
 
 # The pinned spec's paths, and what answers each. The names in braces are the parameters of the Store's methods.

@@ -73,7 +73,9 @@ class NotStoredError(LookupError):
     """A thread, run or step that the database does not have. `kind` is one of these words, `id` the id asked for."""
 
     def __init__(self, kind: str, object_id: str) -> None:
-        super().__init__(f"No {kind} with the id {object_id!r} is stored here: check the id, and those it belongs to.")
+        parent = {"run": "thread", "step": "run"}.get(kind)
+        where, advice = (f" of that {parent}", "check both ids") if parent else ("", "check the id")
+        super().__init__(f"No {kind} {object_id!r}{where} is in this archive: {advice}")
         self.kind = kind
         self.id = object_id
 
