@@ -40,17 +40,28 @@ class _NotGiven:
 NOT_GIVEN: Any = _NotGiven()
 """The default of an option for which None or 0 is a value of its own; `configure` and the defaults fill it in."""
 
+
+class _DefaultInt(int):
+    """A default that can be told from the same value given by a caller, which wins over `configure`."""
+
+
+class _DefaultStr(str):
+    """As `_DefaultInt`."""
+
+    __slots__ = ()
+
+
 DEFAULTS: dict[str, Any] = {
     "api_key": None,
     "organization": None,
     "api_base": None,
-    "timeout_sec": 0,
-    "deadline_sec": 0,
-    "max_retry_count": 0,
-    "auth_type": "openai",
+    "timeout_sec": _DefaultInt(0),
+    "deadline_sec": _DefaultInt(0),
+    "max_retry_count": _DefaultInt(0),
+    "auth_type": _DefaultStr("openai"),
     "additional_query": None,
     "additional_headers": None,
-    "max_response_bytes": MAX_RESPONSE_BYTES,
+    "max_response_bytes": _DefaultInt(MAX_RESPONSE_BYTES),
     "verify": True,
     "proxy": None,
     "transport": None,
@@ -227,7 +238,8 @@ def option(name: str, given: Any) -> Any:
 
     None counts as not given, but for the times, for which it means no limit.
     """
-    if given is not NOT_GIVEN and (given is not None or name in ("timeout_sec", "deadline_sec")):
+    is_given = given is not NOT_GIVEN and not isinstance(given, (_DefaultInt, _DefaultStr))
+    if is_given and (given is not None or name in ("timeout_sec", "deadline_sec")):
         return _hold(name, given)
     if name in _configured:
         return _configured[name]

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, cast
 
 from facade._http import HttpOptions, warn_of_plain_http
-from facade._settings import NOT_GIVEN, ApiKey, AuthType, Limits, Secret, Settings, option
+from facade._settings import DEFAULTS, NOT_GIVEN, ApiKey, AuthType, Limits, Secret, Settings, option
 from facade._sync import Connections
 from facade.resources import AsyncRuns, AsyncSteps, CallOptions, Runs, Steps
 
@@ -32,13 +32,13 @@ class _Client(Generic[C]):
         organization: str | None = None,
         api_base: str | None = None,
         *,
-        timeout_sec: float | None = NOT_GIVEN,
-        deadline_sec: float | None = NOT_GIVEN,
-        max_retry_count: int = NOT_GIVEN,
-        auth_type: AuthType = NOT_GIVEN,
+        timeout_sec: float | None = DEFAULTS["timeout_sec"],
+        deadline_sec: float | None = DEFAULTS["deadline_sec"],
+        max_retry_count: int = DEFAULTS["max_retry_count"],
+        auth_type: AuthType = DEFAULTS["auth_type"],
         additional_query: Mapping[str, Any] | None = None,
         additional_headers: Mapping[str, str] | None = None,
-        max_response_bytes: int = NOT_GIVEN,
+        max_response_bytes: int = DEFAULTS["max_response_bytes"],
         verify: bool | str | SSLContext = NOT_GIVEN,
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import inspect
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overloa
 from facade._answers import Page
 from facade._arguments import Order, RunLike, ThreadLike, run_key, thread_key
 from facade._http import HttpOptions
-from facade._settings import NOT_GIVEN, ApiKey, AuthType, Secret, option
+from facade._settings import DEFAULTS, NOT_GIVEN, ApiKey, AuthType, Secret, option
 from facade._sync import Connections, Walk
 from facade.client import Client
 from facade.errors import MoreDataWarning
@@ -88,6 +89,16 @@ def get_thread_run(
     order: Order = "asc",
     **options: Unpack[CmdletOptions],
 ) -> Page[RunObject]: ...
+@overload
+def get_thread_run(
+    thread_id: ThreadLike,
+    run_id: None = None,
+    *,
+    all: bool,
+    limit: int | None = None,
+    order: Order = "asc",
+    **options: Unpack[CmdletOptions],
+) -> Walk[RunObject] | Page[RunObject]: ...
 def get_thread_run(
     thread_id: Any,
     run_id: str | None = None,
@@ -171,6 +182,18 @@ def get_thread_run_step(
     include: str | Sequence[str] = (),
     **options: Unpack[CmdletOptions],
 ) -> Page[RunStepObject]: ...
+@overload
+def get_thread_run_step(
+    run_id: RunLike,
+    thread_id: str | None = None,
+    step_id: None = None,
+    *,
+    all: bool,
+    limit: int | None = None,
+    order: Order = "asc",
+    include: str | Sequence[str] = (),
+    **options: Unpack[CmdletOptions],
+) -> Walk[RunStepObject] | Page[RunStepObject]: ...
 def get_thread_run_step(
     run_id: Any,
     thread_id: str | None = None,
@@ -211,3 +234,18 @@ def get_thread_run_step(
     page = steps.list(run_id, thread_id=thread_id, limit=20 if limit is None else limit, order=order, include=include)
     _warn_of_more(page, limit, f"run {run_key(run_id, thread_id).run_id}")
     return page
+
+
+def _spell_out(function: Any) -> None:
+    """Shows the options one by one, with their defaults, where Python would show `**options`."""
+    signature = inspect.signature(function)
+    shown = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    shown += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=annotation)
+        for name, annotation in CmdletOptions.__annotations__.items()
+    ]
+    function.__signature__ = signature.replace(parameters=shown)
+
+
+_spell_out(get_thread_run)
+_spell_out(get_thread_run_step)
