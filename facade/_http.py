@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import ssl
 import time
@@ -11,6 +12,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import cache
 from html import escape
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus, urlsplit
@@ -34,6 +36,8 @@ class HttpOptions(NamedTuple):
 
     def with_context(self) -> HttpOptions:
         """These options with the TLS context made: most of what it costs to build an httpx client."""
+        if self.verify is True:
+            return self._replace(verify=_usual_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")))
         return self._replace(verify=httpx.create_ssl_context(self.verify))
 
     def arguments(self) -> dict[str, Any]:
@@ -43,6 +47,12 @@ class HttpOptions(NamedTuple):
             "proxy": self.proxy,
             "transport": self.transport,
         }
+
+
+@cache
+def _usual_context(*_: str | None) -> ssl.SSLContext:
+    """The TLS context of all clients that are told nothing else, one for what the environment says of certificates."""
+    return httpx.create_ssl_context()
 
 
 class Lending(Generic[C]):
