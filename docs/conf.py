@@ -25,7 +25,6 @@ default_role = "py:obj"  # `Runs.get` in a docstring links to it; what names not
 autodoc_class_signature = "separated"
 autodoc_default_options = {"members": True, "exclude-members": "__new__"}
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 napoleon_custom_sections = [("Attributes", "params_style")]
 napoleon_google_docstring = True

@@ -240,10 +240,9 @@ def _spell_out(function: Any) -> None:
     """Shows the options one by one, with their defaults, where Python would show `**options`."""
     signature = inspect.signature(function)
     shown = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    shown += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=annotation)
-        for name, annotation in CmdletOptions.__annotations__.items()
-    ]
+    for name, annotation in CmdletOptions.__annotations__.items():
+        text = getattr(annotation, "__forward_arg__", annotation)
+        shown.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=text))
     function.__signature__ = signature.replace(parameters=shown)
 
 
