@@ -433,8 +433,9 @@ class TestLeaving:
         assert len(items) == 250
         assert not api.threads()
         assert not api.tasks()
+        api.rest(0.1)  # what was sent before the failure has arrived by then
         asked = len(server.requests)
-        api.rest(0.05)
+        api.rest(0.1)
         assert len(server.requests) == asked < 20
 
     def test_callers_own_error(self, api: Api, serve: Serve) -> None:
