@@ -7,6 +7,7 @@ import inspect
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from operator import length_hint
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -171,9 +172,13 @@ class _Abreast(Generic[T]):
         return source, asyncio.create_task(self._fetch(source), name="facade-fetch")
 
     async def _fill(self) -> None:
-        """Begins to read as many lists as may be; only one more where the first of them is there to hand over."""
+        """Begins to read as many lists as may be.
+
+        Where the first is there to hand over, and what comes next is not at hand, as a generator's may not be, it
+        looks for one more only: that may take a while.
+        """
         while self._failure is None and len(self._ahead) < self._concurrency:
-            is_ready = bool(self._ahead) and self._ahead[0][1].done()
+            may_stop = not length_hint(self._sources, 0) and self._ahead and self._ahead[0][1].done()
             try:
                 many = self._sources
                 source = await anext(many) if isinstance(many, AsyncIterator) else next(many)
@@ -181,7 +186,7 @@ class _Abreast(Generic[T]):
                 self._failure = error
             else:
                 self._ahead.append(self._start(source))
-            if is_ready:
+            if may_stop:
                 break
 
     async def turn(self, budget: Budget) -> list[T] | None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from operator import length_hint
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 from weakref import WeakSet
@@ -266,16 +267,20 @@ class _Abreast(Generic[T]):
         self._failure: BaseException | None = None
 
     def _fill(self) -> None:
-        """Begins to read as many lists as may be; only one more where the first of them is there to hand over."""
+        """Begins to read as many lists as may be.
+
+        Where the first is there to hand over, and what comes next is not at hand, as a generator's may not be, it
+        looks for one more only: that may take a while.
+        """
         while self._failure is None and len(self._ahead) < self._concurrency:
-            is_ready = bool(self._ahead) and not self._ahead[0][1].is_alive()
+            may_stop = not length_hint(self._sources, 0) and self._ahead and not self._ahead[0][1].is_alive()
             try:
                 source = next(self._sources)
             except Exception as error:  # the end; or bad input, which waits its turn behind what was begun
                 self._failure = error
             else:
                 self._ahead.append((source, _Fetch(source, self._fetch)))
-            if is_ready:
+            if may_stop:
                 break
 
     def turn(self, budget: Budget) -> list[T] | None:

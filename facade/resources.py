@@ -12,7 +12,8 @@ request gave no answer to use. In a walk these come from the iteration, after al
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 from facade import _operations
@@ -73,7 +74,7 @@ def _step_source(run: RunKey, query: PageQuery) -> Source[RunStepObject]:
 
 def _sources(
     one_or_many: Any, make: Callable[[Any], Source[T]], after: str | None
-) -> Source[T] | map[Source[T]] | AsyncIterator[Source[T]]:
+) -> Source[T] | Iterator[Source[T]] | AsyncIterator[Source[T]]:
     """The list or lists to walk; one is checked now, each of many when its turn comes."""
     if is_one(one_or_many):
         return make(one_or_many).alone()
@@ -82,8 +83,22 @@ def _sources(
     if isinstance(one_or_many, AsyncIterable):
         return _AsyncMap(make, one_or_many)
     if isinstance(one_or_many, Iterable):
-        return map(make, one_or_many)
+        return _Map(make, one_or_many)
     return make(one_or_many).alone()
+
+
+class _Map(Iterator[T]):
+    """What `map` is, but it passes on whether there is more at hand, as in a list."""
+
+    def __init__(self, make: Callable[[Any], T], items: Iterable[Any]) -> None:
+        self._make = make
+        self._items = iter(items)
+
+    def __next__(self) -> T:
+        return self._make(next(self._items))
+
+    def __length_hint__(self) -> int:
+        return length_hint(self._items, 0)
 
 
 class _AsyncMap(AsyncIterator[T]):

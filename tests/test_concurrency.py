@@ -400,7 +400,7 @@ class TestLeaving:
         server = serve(lambda request: self.slow(request) if "/run_1/" in request.path else (HANG,))
         walk = api.client(server).steps.all([a_run(n) for n in range(1, 13)])
         next(walk)
-        assert api.until(lambda: server.busy >= 1)
+        assert api.until(lambda: server.busy >= 7)
         began = time.monotonic()
         walk.close()
         assert time.monotonic() - began < 0.5
