@@ -41,12 +41,8 @@ class HttpOptions(NamedTuple):
         return self._replace(verify=httpx.create_ssl_context(self.verify))
 
     def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `httpx.Client` and `httpx.AsyncClient`."""
-        return {
-            "verify": self.verify,
-            "proxy": self.proxy,
-            "transport": self.transport,
-        }
+        """Keyword arguments of `httpx.Client` and `httpx.AsyncClient`, of which only the transports are used."""
+        return self._asdict()
 
 
 @cache
