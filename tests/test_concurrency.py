@@ -20,13 +20,27 @@ from typing import Any
 
 import pytest
 from conftest import TRUSTED, Api, read_all
-from wire import HANG, KEY, Request, Script, Server, a_page, a_run, again, answer, error, library, runs, steps, until
+from wire import (
+    HANG,
+    KEY,
+    Request,
+    Script,
+    Serve,
+    Server,
+    a_page,
+    a_run,
+    again,
+    answer,
+    error,
+    library,
+    runs,
+    steps,
+    until,
+)
 
 import facade
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-Serve = Callable[..., Server]
 
 
 def echo(request: Request) -> Script:
@@ -630,3 +644,30 @@ def test_retries_of_tasks(serve: Serve) -> None:
         return [run.id for run in await asyncio.gather(*(client.runs.get("thread_1", f"run_{n}") for n in range(10)))]
 
     assert with_client(server, work, max_retry_count=10) == ["run_1"] * 10
+
+
+def test_handshakes_that_hang_hold_nothing_up(serve: Serve) -> None:
+    """A sync walk that is closed while its threads are in TLS handshakes ends them at once."""
+    server = serve((HANG,))
+    url = server.url.replace("http:", "https:")
+    with facade.Client("sk-tls", api_base=url, verify=False, timeout_sec=1) as client:
+        walk = client.runs.all([f"thread_{n}" for n in range(20)], concurrency=20)
+        began = time.monotonic()
+        with pytest.raises(facade.APITimeoutError):
+            next(walk)
+        assert time.monotonic() - began < 2.5
+
+
+def test_walk_left_at_the_end_of_a_program() -> None:
+    """A program that ends with a walk under way ends at once."""
+    server = Server(lambda request: answer(a_page(runs(2))) if "thread_0" in request.path else (HANG,))
+    program = (
+        "import facade\n"
+        f"client = facade.Client('sk-exit', api_base={server.url!r})\n"
+        "walk = client.runs.all([f'thread_{n}' for n in range(8)])\n"
+        "next(walk)\n"
+    )
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=20)
+    assert time.monotonic() - began < 5
+    server.close()

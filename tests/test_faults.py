@@ -32,7 +32,7 @@ from wire import (
     Part,
     Request,
     Script,
-    Server,
+    Serve,
     a_page,
     a_run,
     again,
@@ -51,8 +51,6 @@ from facade._exchange import Attempt, Budget, Call, Pause, Reply, exchange
 from facade._settings import Limits
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-Serve = Callable[..., Server]
 
 RUN = answer(a_run())
 PAGE = answer(a_page(runs(2)))

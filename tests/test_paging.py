@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 from conftest import Api, read_all
-from wire import HANG, RESET, Request, Script, Server, a_page, a_run, a_step, answer, error, library, runs, steps
+from wire import HANG, RESET, Request, Script, Serve, a_page, a_run, a_step, answer, error, library, runs, steps
 
 import facade
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-Serve = Callable[..., Server]
 
 
 def ids(items: Any) -> list[Any]:
@@ -397,3 +395,20 @@ class TestWalk:
             next(walk)
             api.rest(0.1)
             assert len(server.requests) <= 8
+
+
+@pytest.mark.parametrize("cursor", ["\ud800", "a" * 70_000], ids=["half a character", "too long"])
+def test_cursor_that_cannot_be_sent(api: Api, serve: Serve, cursor: str) -> None:
+    """A cursor that no address can hold ends the walk with a PaginationError, after what was read."""
+    server = serve(answer({"object": "list", "data": [a_run()], "has_more": True, "last_id": cursor}))
+    items, failure = read_all(api.client(server).runs.all("thread_1"))
+    assert isinstance(failure, facade.PaginationError)
+    assert (len(items), failure.after) == (1, items[0].id)
+
+
+def test_object_without_an_id_resumes_from_before_it(api: Api, serve: Serve) -> None:
+    """Where the last object handed over has no id, `after` falls back on what can resume the walk."""
+    server = serve(answer({"object": "list", "data": [{"object": "thread.run"}], "has_more": False}))
+    walk = api.client(server).runs.all("thread_1", after="run_before")
+    next(walk)
+    assert walk.after == "run_before"

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from conftest import TRUSTED, exactly, touch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from wire import CLOSE, KEY, Request, Server, a_page, a_run, a_step, answer, error, head
 
@@ -41,6 +41,47 @@ values = st.recursive(
 )
 KEYS = [*a_run(), *a_step(), "type", "tool_calls", "function", "message_creation", "unknown"]
 objects = st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=6), values, max_size=12)
+
+
+ODD_IDS = [
+    "a/b",
+    "../x",
+    "a/../../b",
+    "a?b",
+    "a#b",
+    "a%2fb",
+    "%2e%2e",
+    "%2e",
+    "%",
+    "a\r\nX-Evil: 1",
+    "a\nb",
+    "a\0b",
+    "a b",
+    " a",
+    "a ",
+    "a;b",
+    "a\\b",
+    "..\\..",
+    "a&b=c",
+    "a:b@c",
+    "a+b",
+    "ä",
+    "線",
+    "\u202e",
+    "a\ud800",
+    "…",
+    "...",
+    "[x]",
+    "*",
+    "a" * 1000,
+]
+
+
+def in_all_places(test: Any) -> Any:
+    """Tries each odd id as thread, run and step at once, besides what hypothesis thinks of."""
+    for odd in ODD_IDS:
+        test = example(thread=odd, run=odd, step=odd)(test)
+    return test
 
 
 class Spoken:
@@ -90,9 +131,10 @@ class TestRequests:
     """Whatever is given, one request goes where it should, or none."""
 
     @quick
+    @in_all_places
     @given(thread=texts, run=texts, step=texts)
     def test_ids(self, spoken: Spoken, thread: str, run: str, step: str) -> None:
-        """Any ids are three quoted segments of one path, or refused before any request."""
+        """Any ids are three quoted segments of one path, which has no more parts and no query, or refused."""
         spoken.begin(lambda request: answer(a_step()))
         try:
             spoken.client.steps.get(run, step, thread_id=thread)
@@ -100,6 +142,9 @@ class TestRequests:
             assert not spoken.server.requests
             return
         (request,) = spoken.server.requests
+        assert "?" not in request.target
+        assert request.head.count(b"\r\n") == len(request.headers) + 2
+        assert "x-evil" not in request.headers
         names = request.target.split("/")
         assert names[:3] + names[4::2] == ["", "v1", "threads", "runs", "steps"]
         assert [unquote(name) for name in names[3::2]] == [thread, run, step]

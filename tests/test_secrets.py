@@ -18,13 +18,11 @@ import httpx
 import pytest
 from conftest import Api, read_all
 from rich.traceback import Traceback
-from wire import CLOSE, HANG, RESET, Script, Server, a_page, a_run, again, answer, error, head, refused_url, runs
+from wire import CLOSE, HANG, RESET, Script, Serve, Server, a_page, a_run, again, answer, error, head, refused_url, runs
 
 import facade
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-Serve = Callable[..., Server]
 
 SECRET = 'sk-Q7"x\\/+=%zz secret&<'
 """A key that JSON, addresses and reprs each spell in a way of their own."""
@@ -374,3 +372,14 @@ class TestDestinations:
         request = server.requests[0]
         assert PLAIN not in request.target
         assert request.head.count(PLAIN.encode()) == 1
+
+
+@pytest.mark.parametrize("key", ["null", "error", "message", "e", "x", "1"])
+def test_dummy_key_spoils_no_error(api: Api, serve: Serve, key: str) -> None:
+    """A server of one's own may take any key: its errors stay readable, whatever the key is."""
+    server = serve(error(404, message="Nothing is here.", code="not_found"))
+    with pytest.raises(facade.NotFoundError) as caught:
+        api.client(server, api_key=key).runs.get("thread_1", "run_1")
+    assert caught.value.code == "not_found"
+    if key not in ("e", "error", "message", "null"):
+        assert "Nothing is here." in str(caught.value)

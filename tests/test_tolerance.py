@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import inspect
 import json
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import attrs
 import pytest
 from conftest import Api, exactly, read_all, touch
-from wire import Request, Script, Server, a_page, a_run, a_step, answer, error, library, runs
+from wire import Request, Script, Serve, a_page, a_run, a_step, answer, error, library, runs
 
 import facade
 from facade import _answers
@@ -20,8 +20,6 @@ from openai_thread_runs_api import models
 from openai_thread_runs_api.model_base import Model
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-Serve = Callable[..., Server]
 
 
 def a_tool_step(*calls: Any, **fields: Any) -> dict[str, Any]:
@@ -514,3 +512,11 @@ class TestGeneratedPackage:
             assert exactly(item.to_dict(), sent)
             assert pickle.loads(pickle.dumps(item)) == item
         assert model.__doc__
+
+
+def test_gzip_of_several_members(api: Api, serve: Serve) -> None:
+    """A gzip body in two members is read whole."""
+    body = b'{"id": "run_1", "object": "thread.run"}'
+    packed = gzip.compress(body[:10]) + gzip.compress(body[10:])
+    server = serve(answer(packed, 200, {"Content-Encoding": "gzip"}))
+    assert api.client(server).runs.get("thread_1", "run_1").id == "run_1"

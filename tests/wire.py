@@ -43,6 +43,8 @@ CLOSE, RESET, HANG = End.CLOSE, End.RESET, End.HANG
 
 Part = bytes | float | End
 Script = bytes | Iterable[Part]
+Serve = Callable[..., "Server"]
+"""Starts a server; the fixture `serve`."""
 
 
 class Request:
@@ -377,6 +379,12 @@ def steps(count: int, run_id: str = "run_1", thread_id: str = "thread_1") -> lis
     return [a_step(f"{run_id}_{number}", run_id, thread_id) for number in range(1, count + 1)]
 
 
+RUN = answer(a_run())
+STEP = answer(a_step())
+PAGE = answer(a_page(runs(2)))
+EMPTY = answer(a_page([]))
+
+
 def library(lists: Mapping[str, Sequence[Mapping[str, Any]]]) -> Callable[[Request], bytes]:
     """Answers as a well-behaved API does, with limit, order, after and before.
 
@@ -402,3 +410,18 @@ def library(lists: Mapping[str, Sequence[Mapping[str, Any]]]) -> Callable[[Reque
         return error(404, message=f"no {path}")
 
     return say
+
+
+def sent(server: Server) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The paths below the base, and queries, of all requests."""
+    return [(request.path.removeprefix("/v1"), request.query) for request in server.requests]
+
+
+def paths(server: Server) -> list[str]:
+    """The paths below the base of all requests."""
+    return [path for path, _ in sent(server)]
+
+
+def ids(items: Iterable[Any]) -> list[str]:
+    """The ids of runs or steps."""
+    return [item.id for item in items]
