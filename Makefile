@@ -35,10 +35,10 @@ check: $(READY) ## format, lint, types, and whether the generated code is what t
 	$(BIN)/shellcheck scripts/*.sh .ci/run
 
 bench: ## measure beside other clients, in an environment of its own; writes docs/performance.*
-	$(PYTHON) scripts/bench.py
+	$(PYTHON) -m scripts.bench
 
 docs: $(READY) ## build the documentation site into build/docs
-	$(BIN)/python scripts/docs.py
+	$(BIN)/python -m scripts.docs
 
 pin: $(READY) ## take a new upstream spec: make pin SPEC=FILE
 	$(if $(SPEC),,$(error say which: make $@ SPEC=FILE))

@@ -1,4 +1,4 @@
-"""How Sphinx builds the site. `make docs` (scripts/docs.py) runs it on a copy of this folder with generated pages."""
+"""How Sphinx builds the site. `make docs` (scripts/docs) runs it on a copy of this folder with generated pages."""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ import facade
 from facade import cmdlets
 from facade.commands._app import EXIT_CODES, app
 from facade.server import serve, write_sample
+from scripts.docs import __main__ as docs
+from scripts.docs.reference import Reference
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC: dict[str, Any] = yaml.load((ROOT / "openapi" / "openapi.yaml").read_bytes(), yaml.CSafeLoader)
@@ -40,12 +42,6 @@ needs_sphinx = pytest.mark.skipif(
     not all(map(importlib.util.find_spec, ("sphinx", "furo", "myst_parser"))),
     reason="the extra `docs` is not installed",
 )
-
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(str(ROOT / "scripts"))
-    from _reference import Reference
-
-    import docs
 
 REFERENCE = Reference(SPEC)
 PAGES = REFERENCE.pages()
@@ -67,8 +63,8 @@ def texts() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs") / "site"
-    command = [sys.executable, str(ROOT / "scripts" / "docs.py"), "--output", str(folder)]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "scripts.docs", "--output", str(folder)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (built.returncode, built.stderr) == (0, ""), built.stderr
     return folder
 

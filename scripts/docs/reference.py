@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import attrs
 import click
-from _description import METHODS
-from _examples import NOT_FOUND, Examples, pretty, without_content
 
 import openai_thread_runs_api.models as models
 from facade import FILE_SEARCH_RESULT_CONTENT
 from facade.errors import STATUS_ERRORS
 from openai_thread_runs_api.model_base import Model
+from scripts.docs.examples import NOT_FOUND, Examples, pretty, without_content
 
+METHODS = ("get", "post", "put", "patch", "delete")
 HOST = "host.example"
 _GIVES = {
     "cancelRun": "cancelling",

@@ -1,6 +1,6 @@
 """Builds the documentation site: the guides in docs/, the API of the docstrings, the reference of the pinned spec.
 
-    python scripts/docs.py [--output DIR]
+    python -m scripts.docs [--output DIR]
 
 Writes a static site to DIR (build/docs unless said otherwise), which is read without a network. Every warning is an
 error. Needs the extra `docs`.
@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from _reference import Reference
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.docs.reference import Reference
+
+ROOT = Path(__file__).resolve().parents[2]
 FROM_ROOT = {"ARCHITECTURE.md": "architecture.md", "CHANGELOG.md": "changelog.md"}
 """Files of the project's top level that are pages too."""
 

@@ -1,12 +1,12 @@
 """Measures what this project costs beside raw httpx, stock generated code and the SDKs of others.
 
-    python scripts/bench.py [--quick]
+    python -m scripts.bench [--quick]
 
 Builds environments of its own in `.venv-bench/`, serves canned answers on loopback from another process, and runs
 every library in a process of its own, in turns. Costs are CPU time of the library's process and wall time; ratios are
 to raw httpx and json.loads in the same round; what is said is the median of the rounds.
 
-Prints tables, and writes docs/performance.json, docs/performance.svg and the tables of docs/performance.md. With
+Prints tables, and writes docs/performance.json and the tables of docs/performance.md. With
 `--quick` a short run, which prints only.
 """
 
@@ -29,7 +29,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PARTS = ROOT / "scripts" / "bench"
 WORK = ROOT / ".venv-bench"
 STOCK = WORK / "stock"
@@ -290,7 +290,7 @@ def measure(plan: Plan) -> Numbers:
     WORK.mkdir(exist_ok=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     generator = next(d for d in project["project"]["optional-dependencies"]["dev"] if d.startswith("openapi-python"))
-    tools = Environment("tools", "[cli]", [generator, "matplotlib"])
+    tools = Environment("tools", "[cli]", [generator])
     peers = Environment("peers", "[fast]", ["openai==3.52.0", "azure-ai-agents==1.1.0", "cattrs"])
     skipped = dict(peers.skipped)
     libraries = {"raw", "facade", "facade_fast", "facade_async", "stock"}
@@ -346,8 +346,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     page = [str(PARTS / "page.py"), str(target)]
     if not quick:
         page.append(str(NUMBERS.with_suffix(".md")))
-        python = str(WORK / "tools" / "bin" / "python")
-        subprocess.run([python, str(PARTS / "plot.py"), str(target), str(target.with_suffix(".svg"))], check=True)
     subprocess.run([sys.executable, *page], check=True)
     return 0
 
