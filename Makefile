@@ -28,6 +28,7 @@ check: $(READY) ## format, lint, types, and whether the generated code is what t
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/python scripts/generate.py --check
 	$(BIN)/python scripts/relied_on.py
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github/workflows

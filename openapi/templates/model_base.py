@@ -6,7 +6,8 @@ and nothing that a server sends, known or not, well-formed or not, is lost or re
 
 - a key that is not there reads as None, required or optional;
 - a value of another type than the spec says is given as it was sent;
-- an object of a kind that the spec does not know is an `UnknownObject`;
+- an object of a kind that the spec does not know is an `UnknownObject`, though no declared type says so: a type
+  checker narrows the members of a union by `type_` only where each has a literal one;
 - `to_dict()` gives the JSON object back, unknown keys included.
 
 Models are read-only; `type(model).from_dict(model.to_dict() | changes)` makes a changed copy of one. (`attrs.evolve`
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import attrs
 
@@ -55,9 +56,16 @@ class Model:
     """The base of all generated models; see the module's text."""
 
     __slots__ = ("_json",)
-    _json: dict[str, Any]
-    _keys: frozenset[str] = frozenset()
-    _kinds: tuple[str, ...] = ()
+    if TYPE_CHECKING:  # else `typing.get_type_hints` would give them beside the fields
+        _json: dict[str, Any]
+        _keys: ClassVar[frozenset[str]]
+        _kinds: ClassVar[tuple[str, ...]]
+        __attrs_attrs__: ClassVar[Any]
+
+        def __bool__(self) -> Literal[True]: ...  # as any object; `run.usage and run.usage.total_tokens` wants it said
+
+    _keys = frozenset()
+    _kinds = ()
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
@@ -225,9 +233,9 @@ class one_of:  # noqa: N801  # reads as a word in the generated fields
             kind = value.get("type")
             if kind.__class__ is str:
                 cls = by_kind.get(kind, cls)
-        self = _new(cls)
-        _set_json(self, value)
-        return self
+        part = _new(cls)
+        _set_json(part, value)
+        return part
 
 
 class list_of:  # noqa: N801  # reads as a word in the generated fields
