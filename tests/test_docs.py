@@ -27,7 +27,8 @@ from click.testing import CliRunner
 
 import facade
 from facade import cmdlets
-from facade.commands._app import EXIT_CODES, app
+from facade.commands._app import app
+from facade.commands._exits import EXIT_CODES
 from facade.server import serve, write_sample
 from scripts.docs import __main__ as docs
 from scripts.docs.reference import Reference

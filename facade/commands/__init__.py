@@ -1,4 +1,15 @@
-"""The cmdlets as commands of `thread-runs`: `get-thread-run` and `get-thread-run-step`."""
+"""The commands of `thread-runs`; extra `cli`.
+
+One command is one module here, named after it (`get-thread-run` is `get_thread_run.py`), whose `command` is a click
+command, and one line in `_app.COMMANDS`. The module is imported when its command is run. What it builds on:
+
+    _command.py      @command: a click command that knows its options by the cmdlets' spellings
+    _connection.py   @connected: the options of an endpoint, as a `Connection` that opens its client, or an archive's
+    _listing.py      @listed: the options of a list, as a `Listing` that reads and prints objects
+    _input.py        standard input as threads or runs
+    _output.py       @printed: --output, as a writer of rows or JSON Lines; what is said on standard error
+    _exits.py        every exit code, and what each error means as one; `Failure` ends a command with a code
+"""
 
 from __future__ import annotations
 

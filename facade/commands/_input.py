@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import click
 
+from facade._arguments import run_key, thread_key
+
 Key = TypeVar("Key")
+
+
+def thread_of(value: Any) -> str:
+    """The id of the thread that an argument, or a line's id or object, names. Raises ValueError where it names none."""
+    return _named(lambda: thread_key(value), value, 'no thread: it needs a thread_id, or an id and "object": "thread"')
+
+
+def run_of(value: Any, thread: str | None) -> dict[str, str]:
+    """The run_id and thread_id that an argument, or a line's id or object, names. Raises ValueError where none is.
+
+    `thread` is the thread of --thread-id: ids need it, and no object may be of another.
+    """
+    if thread is None and isinstance(value, str):
+        raise ValueError("a run's id needs the run's thread: give --thread-id")
+    needs = 'a run_id and a thread_id, or a thread_id, an id and "object": "thread.run"; give --thread-id '
+    needs += "where it has no thread_id" if thread is None else "only where it is the same"
+    return _named(lambda: run_key(value, thread)._asdict(), value, f"no run: it needs {needs}")
+
+
+def _named(key: Callable[[], Key], value: Any, complaint: str) -> Key:
+    try:
+        return key()
+    except (ValueError, TypeError) as error:
+        # Nobody who pipes JSON has a dict or a str.
+        raise ValueError(f"this JSON object names {complaint}" if isinstance(value, Mapping) else str(error)) from None
 
 
 class Pipeline(Generic[Key]):
@@ -46,8 +72,8 @@ class Pipeline(Generic[Key]):
                 if not text:
                     continue
                 key = self._key(_value(text))
-            except (ValueError, TypeError) as error:
-                problem = "it is no UTF-8 text" if isinstance(error, UnicodeError) else _in_json_words(str(error))[:200]
+            except ValueError as error:
+                problem = "it is no UTF-8 text" if isinstance(error, UnicodeError) else str(error)[:300]
                 self._problem = f"line {number} of standard input: {problem}"
                 return
             yield key
@@ -69,18 +95,3 @@ def _value(text: str) -> Any:
     if isinstance(value, list):
         raise ValueError("it is a JSON array; a line is an id or one JSON object")
     return value
-
-
-# What an object must have that names a thread or run.
-_NEEDS = {
-    "thread": 'a thread_id, or an id and "object": "thread"',
-    "run": 'a run_id and a thread_id, or a thread_id, an id and "object": "thread.run"',
-}
-
-
-def _in_json_words(problem: str) -> str:
-    """What the library says of a Python value, said of a line of JSON."""
-    if found := re.match("this dict is no (thread|run) ", problem):
-        return f"this JSON object names no {found[1]}: it needs {_NEEDS[found[1]]}"
-    problem = re.sub(r"a str, not \w+", "a JSON string", problem)
-    return re.sub(r"^thread_id(?= is needed)|(?<=give )thread_id|(?<=not of )thread_id", "--thread-id", problem)

@@ -672,8 +672,10 @@ def commands() -> str:
     from facade.commands._app import app
 
     lines = ["# Options of thread-runs", "", "What [`thread-runs`](../command-line.md) takes.", ""]
-    for name, command in app.commands.items():
-        context = click.Context(command, info_name=f"thread-runs {name}")
+    program = click.Context(app, info_name="thread-runs")
+    for name in app.list_commands(program):
+        command = app.get_command(program, name)
+        context = click.Context(command, program, info_name=name)
         lines += [f"## {name}", "", *_block("text", command.get_usage(context))]
         lines += [(command.help or "").partition("\n")[0], "", "| option | what it does |", "|---|---|"]
         for parameter in command.get_params(context):
