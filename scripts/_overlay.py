@@ -1,5 +1,7 @@
 """Apply an OpenAPI Overlay (specification 1.0 and 1.1) to a document.
 
+An item that a list has already is not added again, so that what is pinned can be pinned anew.
+
 As of 2026-11 oas-patch, the library for this, passes over a target that finds nothing, and reads no RFC 9535 JSONPath.
 """
 
@@ -17,10 +19,10 @@ def apply_overlay(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[di
 
     Args:
         document: What to apply them to; it is left as it is.
-        overlay: The overlay. Only `update` is known: what this project's overlay does is to add.
+        overlay: The overlay: each action updates or removes the places of its target.
 
     Returns:
-        The new document, and the targets that found no place in it.
+        The new document, and the targets of updates that found no place in it; what is to go may be gone already.
 
     Raises:
         SpecError: The overlay is none, or an action of it is wrong, naming the action's target.
@@ -34,12 +36,18 @@ def apply_overlay(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[di
         target = action.get("target") if isinstance(action, dict) else None
         if not isinstance(target, str):
             raise SpecError(f"an overlay action without a target: {action!r}")
-        if "update" not in action or action.keys() - {"target", "description", "update"}:
-            raise SpecError(f"the overlay entry {target}: it needs a target, an update and nothing else")
+        removes: bool = action.get("remove") is True
+        if ("update" in action) == removes or action.keys() - {"target", "description", "update", "remove"}:
+            raise SpecError(
+                f"the overlay entry {target}: it needs a target, an update or `remove: true`, and nothing else"
+            )
         places = find(target, document)
-        for node in places:
-            _update(document, node, action["update"], target)
-        if not places:
+        for node in reversed(places):  # an item of a list goes before those in front of it change their places
+            if removes:
+                _remove(document, node)
+            else:
+                _update(node, action["update"], target)
+        if not places and not removes:
             placeless.append(target)
     return document, placeless
 
@@ -56,13 +64,21 @@ def find(target: str, document: dict[str, Any]) -> jsonpath.JSONPathNodeList:
         raise SpecError(f"the overlay entry {target}: {error}") from None
 
 
-def _update(document: dict[str, Any], node: jsonpath.JSONPathNode, update: Any, target: str) -> None:
+def _update(node: jsonpath.JSONPathNode, update: Any, target: str) -> None:
     if isinstance(node.value, dict) and isinstance(update, dict):
         _merge(node.value, update)
     elif isinstance(node.value, list):
-        node.value.append(copy.deepcopy(update))
+        _extend(node.value, [update])
     else:
         raise SpecError(f"the overlay entry {target}: its update and its place are of different kinds")
+
+
+def _remove(document: dict[str, Any], node: jsonpath.JSONPathNode) -> None:
+    *parents, last = node.location
+    holder: Any = document
+    for step in parents:
+        holder = holder[step]
+    del holder[last]
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any]) -> None:
@@ -70,6 +86,10 @@ def _merge(old: dict[str, Any], new: dict[str, Any]) -> None:
         if isinstance(value, dict) and isinstance(old.get(key), dict):
             _merge(old[key], value)
         elif isinstance(value, list) and isinstance(old.get(key), list):
-            old[key] += copy.deepcopy(value)
+            _extend(old[key], value)
         else:
             old[key] = copy.deepcopy(value)
+
+
+def _extend(old: list[Any], new: list[Any]) -> None:
+    old += copy.deepcopy([item for item in new if item not in old])

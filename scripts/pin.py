@@ -2,8 +2,9 @@
 
     python scripts/pin.py SPEC [--output DIR]
 
-Reads a whole description (OpenAPI 3.0 or 3.1, YAML or JSON), keeps the operations on runs and run steps with exactly
-the components that they refer to, puts them into plain OpenAPI 3.1, applies the project's overlay, validates the
+Reads a whole description (OpenAPI 3.0 or 3.1, YAML or JSON), keeps the operations on runs and run steps, those that
+read what these refer to (thread, messages, assistant), and exactly the components that all of them and the events of
+streams refer to, puts them into plain OpenAPI 3.1, applies the project's overlay, validates the
 result, and writes DIR/openapi.yaml with DIR/source.yaml, the record of where it came from. The same input gives the
 same bytes. Where anything is wrong it says so in one line, writes nothing and ends with 2.
 """
@@ -38,7 +39,13 @@ _NOTICE = "# Made by `make pin` (scripts/pin.py) from an upstream description an
 
 # Some descriptions have a prefix (/openai/threads/…). It belongs to the base URL that a client is given, so it is left
 # out: the pinned paths, the generated modules and the overlay's targets are then the same whoever is described.
-_RUN_PATH = re.compile(r".*?(?P<path>/threads/(?:\{[^/]+\}/)?runs(?:/.*)?)")
+_RUN_PATH = re.compile(r"(?P<prefix>.*?)(?P<path>/threads/(?:\{[^/]+\}/)?runs(?:/.*)?)")
+# What runs and steps refer to is read too: the thread, its messages, the assistant.
+_READ_PATH = re.compile(
+    r"(?P<prefix>.*?)(?P<path>/threads(?:/\{[^/]+\}(?:/messages(?:/\{[^/]+\})?)?)?|/assistants/\{[^/]+\})"
+)
+# Upstream's operations that stream refer to no event, so these are kept by name; the overlay says where they come.
+_KEPT_COMPONENTS = ("AssistantStreamEvent",)
 _REFERENCE = re.compile(r"#/components/(?P<section>[^/]+)/(?P<name>[^/]+)")
 _NORMALISERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "schemas": normalising.schema,
@@ -57,7 +64,8 @@ def pin(document: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
         overlay: The overlay to apply. Entries of it that find no place in this description are passed over.
 
     Returns:
-        A valid OpenAPI 3.1 description of the operations on runs and run steps, and of nothing else.
+        A valid OpenAPI 3.1 description of the operations on runs and run steps and of those that read what they
+        refer to, and of nothing else.
 
     Raises:
         SpecError: It is no such description, has no such operation, or refers to what is not in it.
@@ -73,7 +81,7 @@ def _pin(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[dict[str, A
     version = info.get("version") if isinstance(info, dict) else None
     if version is None:
         raise SpecError("it does not say its version (`info.version`)")
-    paths = _run_paths(document)
+    paths = _kept_paths(document)
     pinned = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": str(version)},
@@ -82,29 +90,39 @@ def _pin(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[dict[str, A
         "components": _components(document, paths),
     }
     pinned, placeless = apply_overlay(pinned, overlay)
+    pinned["paths"] = dict(sorted(pinned["paths"].items()))
+    pinned["components"] = {
+        name: dict(sorted(section.items())) for name, section in sorted(pinned["components"].items())
+    }
     _validate(pinned)
     return pinned, placeless
 
 
-def _run_paths(document: dict[str, Any]) -> dict[str, Any]:
-    """Give the normalised path items of the operations on runs, by their paths without a prefix."""
-    kept: dict[str, Any] = {}
-    for upstream_path, item in sorted(as_mapping(document.get("paths"), "`paths`").items()):
-        match = _RUN_PATH.fullmatch(upstream_path)
-        if not match:
-            continue
-        path = match["path"]
-        if path in kept:
-            raise SpecError(f"two of its paths end in {path}: which of them is meant is not clear")
-        item = as_mapping(item, f"the path {upstream_path}")
-        if "$ref" in item:
-            raise SpecError(f"the path {upstream_path} is a reference: write its operations there")
-        shared = item.get("parameters", [])
-        operations = {method: normalising.operation(item[method], shared, path) for method in METHODS if method in item}
-        if operations:
-            kept[path] = operations
-    if not kept:
+def _kept_paths(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the normalised path items of the operations that are kept, by their paths without a prefix."""
+    items = as_mapping(document.get("paths"), "`paths`")
+    runs = {path: match for path in sorted(items) if (match := _RUN_PATH.fullmatch(path))}
+    if not runs:
         raise SpecError("it has no operation on runs (a path /threads/…/runs…)")
+    prefixes = {match["prefix"] for match in runs.values()}
+    # The same words below another prefix are those of another API, such as /chatkit/threads.
+    reads = {path: match for path in sorted(items) if (match := _READ_PATH.fullmatch(path))}
+    reads = {path: match for path, match in reads.items() if match["prefix"] in prefixes}
+    kept: dict[str, Any] = {}
+    for matches, methods in ((runs, METHODS), (reads, ("get",))):
+        for upstream_path, match in matches.items():
+            path = match["path"]
+            item = as_mapping(items[upstream_path], f"the path {upstream_path}")
+            if "$ref" in item:
+                raise SpecError(f"the path {upstream_path} is a reference: write its operations there")
+            if path in kept:
+                raise SpecError(f"two of its paths end in {path}: which of them is meant is not clear")
+            shared = item.get("parameters", [])
+            operations = {
+                method: normalising.operation(item[method], shared, path) for method in methods if method in item
+            }
+            if operations:
+                kept[path] = operations
     return kept
 
 
@@ -113,6 +131,8 @@ def _components(document: dict[str, Any], paths: dict[str, Any]) -> dict[str, An
     upstream = document.get("components", {})
     kept: dict[str, dict[str, Any]] = {}
     to_follow = normalising.references(paths)
+    schemas = upstream.get("schemas", {}) if isinstance(upstream, dict) else {}
+    to_follow |= {f"#/components/schemas/{name}" for name in _KEPT_COMPONENTS if name in schemas}
     while to_follow:
         reference = min(to_follow)
         to_follow.remove(reference)
@@ -136,7 +156,7 @@ def _components(document: dict[str, Any], paths: dict[str, Any]) -> dict[str, An
         kept.setdefault(section, {})[name] = normalised
         to_follow |= normalising.references(normalised)
     _refuse_circles(kept)
-    return {section: dict(sorted(kept[section].items())) for section in sorted(kept)}
+    return kept
 
 
 def _refuse_circles(components: dict[str, dict[str, Any]]) -> None:

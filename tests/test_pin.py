@@ -62,22 +62,37 @@ def pinned_property(schema: Any, **schemas: Any) -> Any:
 
 class TestWhatIsKept:
     def test_only_runs_and_what_they_refer_to(self) -> None:
-        """Operations on runs stay with their components, however far off these are; the rest goes."""
+        """Operations on runs and reads beside them stay, with their components however far off; the rest goes."""
         whole = description(
             {
                 "Run": {"properties": {"usage": {"$ref": "#/components/schemas/Usage"}}},
                 "Usage": {"type": "object"},
                 "Message": {"type": "object"},
+                "Eval": {"type": "object"},
+                "AssistantStreamEvent": {"$ref": "#/components/schemas/Delta"},
+                "Delta": {"type": "object"},
             }
         )
-        whole["paths"]["/threads/{thread_id}/messages"] = {
-            "get": {"responses": {"200": {"content": json_of("Message")}}}
-        }
-        whole["paths"]["/evals/{eval_id}/runs"] = {"get": {"responses": {"200": {"content": json_of("Message")}}}}
+        answers = {"responses": {"200": {"content": json_of("Message")}}}
+        reads = [
+            "/assistants/{assistant_id}",
+            "/threads",
+            "/threads/{thread_id}",
+            "/threads/{thread_id}/messages",
+            "/threads/{thread_id}/messages/{message_id}",
+        ]
+        for path in reads:
+            names = re.findall(r"\{(\w+)\}", path)
+            parameters = [{"name": name, "in": "path", "required": True, "schema": {}} for name in names]
+            whole["paths"][path] = {"parameters": parameters, "get": answers, "post": {"writes": "not kept"}}
+        for path in ("/assistants", "/evals/{eval_id}/runs", "/chatkit/threads/{thread_id}", "/chatkit/threads"):
+            whole["paths"][path] = {"get": {"responses": {"200": {"content": json_of("Eval")}}}}
         pinned = pin.pin(whole, NO_OVERLAY)
-        assert list(pinned["paths"]) == ["/threads/{thread_id}/runs"]
+        assert {path: list(item) for path, item in pinned["paths"].items()} == {
+            path: ["get"] for path in [*reads, "/threads/{thread_id}/runs"]
+        }
         assert list(pinned["components"]) == ["schemas"]
-        assert list(pinned["components"]["schemas"]) == ["Run", "Usage"]
+        assert list(pinned["components"]["schemas"]) == ["AssistantStreamEvent", "Delta", "Message", "Run", "Usage"]
 
     @pytest.mark.parametrize(
         "path",
@@ -399,12 +414,21 @@ class TestOverlay:
         assert operation["parameters"][1]["schema"] == {"type": "integer", "maximum": 100}
         assert operation["tags"] == ["Assistants", "More"]
 
+    def test_it_takes_away(self) -> None:
+        """`remove` takes every place of its target away, a field or an item of a list."""
+        whole = description({"Run": {"type": "object", "required": ["a", "b", "c"], "properties": {"a": {}, "b": {}}}})
+        targets = ["$.components.schemas.Run.properties.a", "$.components.schemas.Run.required[0,1]"]
+        overlay = {"overlay": "1.0.0", "actions": [{"target": target, "remove": True} for target in targets]}
+        pinned = pin.pin(whole, overlay)["components"]["schemas"]["Run"]
+        assert pinned == {"type": "object", "required": ["c"], "properties": {"b": {}}}
+
     @pytest.mark.parametrize(
         ("overlay", "message"),
         [
             ({}, "no Overlay 1.x document"),
             ({"overlay": "1.0.0", "actions": [{"update": {}}]}, "without a target"),
-            ({"overlay": "1.0.0", "actions": [{"target": "$.a", "remove": True}]}, r"entry \$.a: it needs"),
+            ({"overlay": "1.0.0", "actions": [{"target": "$.a"}]}, r"entry \$.a: it needs"),
+            ({"overlay": "1.0.0", "actions": [{"target": "$.a", "update": {}, "remove": True}]}, "it needs"),
             ({"overlay": "1.0.0", "actions": [{"target": "$.a[", "update": {}}]}, r"entry \$.a\["),
             ({"overlay": "1.0.0", "actions": [{"target": "$.openapi", "update": {}}]}, "of different kinds"),
         ],
@@ -541,17 +565,22 @@ class TestPinned:
         """The pinned spec is the newest version, in which no entry of the overlay goes without a place."""
         assert pin.load(ROOT / "openapi" / "source.yaml")["overlay"]["without_place"] == []
 
-    def test_the_nine_operations(self) -> None:
+    def test_the_operations(self) -> None:
         """Reads and writes are all there, under the ids that the generated modules are called by."""
         paths = pin.load(ROOT / "openapi" / "openapi.yaml")["paths"]
         assert sorted(operation["operationId"] for item in paths.values() for operation in item.values()) == [
             "cancelRun",
             "createRun",
             "createThreadAndRun",
+            "getAssistant",
+            "getMessage",
             "getRun",
             "getRunStep",
+            "getThread",
+            "listMessages",
             "listRunSteps",
             "listRuns",
+            "listThreads",
             "modifyRun",
             "submitToolOuputsToRun",
         ]
@@ -559,9 +588,44 @@ class TestPinned:
     def test_limit_has_its_bounds(self) -> None:
         """What upstream only says in prose is a rule here: a page has 1 to 100 objects."""
         paths = pin.load(ROOT / "openapi" / "openapi.yaml")["paths"]
-        for path in ("/threads/{thread_id}/runs", "/threads/{thread_id}/runs/{run_id}/steps"):
-            (schema,) = [item["schema"] for item in paths[path]["get"]["parameters"] if item["name"] == "limit"]
-            assert (schema["minimum"], schema["maximum"]) == (1, 100)
+        limits = [
+            parameter["schema"]
+            for item in paths.values()
+            for operation in item.values()
+            for parameter in operation.get("parameters", [])
+            if parameter["name"] == "limit"
+        ]
+        assert [(limit["minimum"], limit["maximum"]) for limit in limits] == [(1, 100)] * 4
+
+    def test_an_empty_page_has_no_ids(self) -> None:
+        """The first and last id of every list may be null."""
+        schemas = pin.load(ROOT / "openapi" / "openapi.yaml")["components"]["schemas"]
+        pages = [schema["properties"] for name, schema in schemas.items() if name.startswith("List")]
+        assert [(page["first_id"]["type"], page["last_id"]["type"]) for page in pages] == [
+            (["string", "null"],) * 2
+        ] * 4
+
+    def test_approvals_can_be_sent_without_outputs(self) -> None:
+        """Neither of the two is required: a run waits for the one or the other."""
+        schema = pin.load(ROOT / "openapi" / "openapi.yaml")["components"]["schemas"]["SubmitToolOutputsRunRequest"]
+        assert "required" not in schema
+        assert {"tool_outputs", "tool_approvals"} < schema["properties"].keys()
+
+    def test_what_is_pinned_can_be_pinned_anew(self) -> None:
+        """The overlay adds nothing twice."""
+        pinned = pin.load(ROOT / "openapi" / "openapi.yaml")
+        assert pin.pin(pinned, pin.load(ROOT / "openapi" / "overlay.yaml")) == pinned
+
+    def test_operations_that_stream_say_so(self) -> None:
+        """The three that start or go on with a run may answer with its events."""
+        pinned = pin.load(ROOT / "openapi" / "openapi.yaml")
+        events = {"schema": {"$ref": "#/components/schemas/AssistantStreamEvent"}}
+        assert [
+            operation["operationId"]
+            for item in pinned["paths"].values()
+            for operation in item.values()
+            if operation["responses"]["200"]["content"].get("text/event-stream") == events
+        ] == ["createThreadAndRun", "createRun", "submitToolOuputsToRun"]
 
     def test_everything_a_caller_meets_is_described(self) -> None:
         """Every operation, parameter, response, schema and field has words of the project's own."""

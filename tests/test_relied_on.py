@@ -29,8 +29,9 @@ PARAMETERS = [(name, query) for name, operation in relied_on.OPERATIONS.items() 
 PATH_PARAMETERS = [("getRun", "run_id"), ("listRuns", "thread_id"), ("getRunStep", "step_id")]
 
 # Words that happen to be fields of answers too, and are not read from any: the error envelope is read whatever the
-# spec says of it, which only its later versions do, and "name" is that of a parameter in the server's errors.
-NOT_READ = {"error", "message", "param", "name"}
+# spec says of it, which only its later versions do, "name" is that of a parameter in the server's errors, and "url" one
+# of a request.
+NOT_READ = {"error", "message", "param", "name", "detail", "url"}
 
 
 @pytest.fixture

@@ -27,7 +27,13 @@ _GIVES = {
 _MANY_VALUES = 12
 """An enumeration longer than this is told below the table."""
 
-_IDS = {"thread_id": "thread_bakery", "run_id": "run_bakery_01", "step_id": "step_bakery_01_1"}
+_IDS = {
+    "thread_id": "thread_bakery",
+    "run_id": "run_bakery_01",
+    "step_id": "step_bakery_01_1",
+    "message_id": "msg_wedding",
+    "assistant_id": "asst_bakery",
+}
 
 
 class Operation(NamedTuple):
@@ -204,8 +210,14 @@ class Reference:
         named += [
             name for operation in self.operations if (name := _name(_body(operation.spec.get("requestBody", {}))))
         ]
+        named += [
+            _name(events["schema"])
+            for operation in self.operations
+            for _, _, answer in self._answers(operation)
+            if (events := answer.get("content", {}).get("text/event-stream"))
+        ]
         # Runs and steps, then the lists of them, then what a reader meets less.
-        last = {"List": 1, "Error": 2, "Request": 3}
+        last = {"List": 1, "Event": 2, "Error": 3, "Request": 4}
         main = sorted(
             dict.fromkeys(named), key=lambda name: max((last[word] for word in last if word in name), default=0)
         )

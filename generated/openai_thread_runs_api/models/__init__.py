@@ -5,6 +5,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .assistant_object import AssistantObject
+    from .assistant_object_object import AssistantObjectObject
+    from .assistant_object_tool_resources import AssistantObjectToolResources
+    from .assistant_object_tool_resources_code_interpreter import AssistantObjectToolResourcesCodeInterpreter
+    from .assistant_object_tool_resources_file_search import AssistantObjectToolResourcesFileSearch
     from .assistant_supported_models import AssistantSupportedModels
     from .assistant_tools_code import AssistantToolsCode
     from .assistant_tools_code_type import AssistantToolsCodeType
@@ -58,18 +63,27 @@ if TYPE_CHECKING:
     from .create_thread_request_tool_resources_type_0_file_search_vector_stores_item_chunking_strategy_type_1_type import (
         CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1Type,
     )
+    from .done_event import DoneEvent
+    from .done_event_data import DoneEventData
+    from .done_event_event import DoneEventEvent
     from .error import Error
+    from .error_event import ErrorEvent
+    from .error_event_event import ErrorEventEvent
     from .error_response import ErrorResponse
     from .file_search_ranker import FileSearchRanker
     from .file_search_ranking_options import FileSearchRankingOptions
     from .function_object import FunctionObject
     from .function_parameters import FunctionParameters
     from .get_run_step_include_item import GetRunStepIncludeItem
+    from .list_messages_order import ListMessagesOrder
+    from .list_messages_response import ListMessagesResponse
     from .list_run_steps_include_item import ListRunStepsIncludeItem
     from .list_run_steps_order import ListRunStepsOrder
     from .list_run_steps_response import ListRunStepsResponse
     from .list_runs_order import ListRunsOrder
     from .list_runs_response import ListRunsResponse
+    from .list_threads_order import ListThreadsOrder
+    from .list_threads_response import ListThreadsResponse
     from .message_content_image_file_object import MessageContentImageFileObject
     from .message_content_image_file_object_image_file import MessageContentImageFileObjectImageFile
     from .message_content_image_file_object_image_file_detail import MessageContentImageFileObjectImageFileDetail
@@ -78,11 +92,74 @@ if TYPE_CHECKING:
     from .message_content_image_url_object_image_url import MessageContentImageUrlObjectImageUrl
     from .message_content_image_url_object_image_url_detail import MessageContentImageUrlObjectImageUrlDetail
     from .message_content_image_url_object_type import MessageContentImageUrlObjectType
+    from .message_content_refusal_object import MessageContentRefusalObject
+    from .message_content_refusal_object_type import MessageContentRefusalObjectType
+    from .message_content_text_annotations_file_citation_object import MessageContentTextAnnotationsFileCitationObject
+    from .message_content_text_annotations_file_citation_object_file_citation import (
+        MessageContentTextAnnotationsFileCitationObjectFileCitation,
+    )
+    from .message_content_text_annotations_file_citation_object_type import (
+        MessageContentTextAnnotationsFileCitationObjectType,
+    )
+    from .message_content_text_annotations_file_path_object import MessageContentTextAnnotationsFilePathObject
+    from .message_content_text_annotations_file_path_object_file_path import (
+        MessageContentTextAnnotationsFilePathObjectFilePath,
+    )
+    from .message_content_text_annotations_file_path_object_type import MessageContentTextAnnotationsFilePathObjectType
+    from .message_content_text_object import MessageContentTextObject
+    from .message_content_text_object_text import MessageContentTextObjectText
+    from .message_content_text_object_type import MessageContentTextObjectType
+    from .message_delta_content_image_file_object import MessageDeltaContentImageFileObject
+    from .message_delta_content_image_file_object_image_file import MessageDeltaContentImageFileObjectImageFile
+    from .message_delta_content_image_file_object_image_file_detail import (
+        MessageDeltaContentImageFileObjectImageFileDetail,
+    )
+    from .message_delta_content_image_file_object_type import MessageDeltaContentImageFileObjectType
+    from .message_delta_content_image_url_object import MessageDeltaContentImageUrlObject
+    from .message_delta_content_image_url_object_image_url import MessageDeltaContentImageUrlObjectImageUrl
+    from .message_delta_content_image_url_object_image_url_detail import MessageDeltaContentImageUrlObjectImageUrlDetail
+    from .message_delta_content_image_url_object_type import MessageDeltaContentImageUrlObjectType
+    from .message_delta_content_refusal_object import MessageDeltaContentRefusalObject
+    from .message_delta_content_refusal_object_type import MessageDeltaContentRefusalObjectType
+    from .message_delta_content_text_annotations_file_citation_object import (
+        MessageDeltaContentTextAnnotationsFileCitationObject,
+    )
+    from .message_delta_content_text_annotations_file_citation_object_file_citation import (
+        MessageDeltaContentTextAnnotationsFileCitationObjectFileCitation,
+    )
+    from .message_delta_content_text_annotations_file_citation_object_type import (
+        MessageDeltaContentTextAnnotationsFileCitationObjectType,
+    )
+    from .message_delta_content_text_annotations_file_path_object import (
+        MessageDeltaContentTextAnnotationsFilePathObject,
+    )
+    from .message_delta_content_text_annotations_file_path_object_file_path import (
+        MessageDeltaContentTextAnnotationsFilePathObjectFilePath,
+    )
+    from .message_delta_content_text_annotations_file_path_object_type import (
+        MessageDeltaContentTextAnnotationsFilePathObjectType,
+    )
+    from .message_delta_content_text_object import MessageDeltaContentTextObject
+    from .message_delta_content_text_object_text import MessageDeltaContentTextObjectText
+    from .message_delta_content_text_object_type import MessageDeltaContentTextObjectType
+    from .message_delta_object import MessageDeltaObject
+    from .message_delta_object_delta import MessageDeltaObjectDelta
+    from .message_delta_object_delta_role import MessageDeltaObjectDeltaRole
+    from .message_delta_object_object import MessageDeltaObjectObject
+    from .message_object import MessageObject
+    from .message_object_attachment import MessageObjectAttachment
+    from .message_object_incomplete_details import MessageObjectIncompleteDetails
+    from .message_object_incomplete_details_reason import MessageObjectIncompleteDetailsReason
+    from .message_object_object import MessageObjectObject
+    from .message_object_role import MessageObjectRole
+    from .message_object_status import MessageObjectStatus
     from .message_request_content_text_object import MessageRequestContentTextObject
     from .message_request_content_text_object_type import MessageRequestContentTextObjectType
     from .metadata import Metadata
     from .modify_run_request import ModifyRunRequest
     from .reasoning_effort_type_0 import ReasoningEffortType0
+    from .required_mcp_tool_call import RequiredMcpToolCall
+    from .required_mcp_tool_call_type import RequiredMcpToolCallType
     from .response_format_json_object import ResponseFormatJsonObject
     from .response_format_json_object_type import ResponseFormatJsonObjectType
     from .response_format_json_schema import ResponseFormatJsonSchema
@@ -99,10 +176,59 @@ if TYPE_CHECKING:
     from .run_object_last_error_code import RunObjectLastErrorCode
     from .run_object_object import RunObjectObject
     from .run_object_required_action import RunObjectRequiredAction
+    from .run_object_required_action_submit_tool_approval import RunObjectRequiredActionSubmitToolApproval
     from .run_object_required_action_submit_tool_outputs import RunObjectRequiredActionSubmitToolOutputs
     from .run_object_required_action_type import RunObjectRequiredActionType
     from .run_object_status import RunObjectStatus
     from .run_step_completion_usage import RunStepCompletionUsage
+    from .run_step_delta_object import RunStepDeltaObject
+    from .run_step_delta_object_delta import RunStepDeltaObjectDelta
+    from .run_step_delta_object_object import RunStepDeltaObjectObject
+    from .run_step_delta_step_details_message_creation_object import RunStepDeltaStepDetailsMessageCreationObject
+    from .run_step_delta_step_details_message_creation_object_message_creation import (
+        RunStepDeltaStepDetailsMessageCreationObjectMessageCreation,
+    )
+    from .run_step_delta_step_details_message_creation_object_type import (
+        RunStepDeltaStepDetailsMessageCreationObjectType,
+    )
+    from .run_step_delta_step_details_tool_calls_code_object import RunStepDeltaStepDetailsToolCallsCodeObject
+    from .run_step_delta_step_details_tool_calls_code_object_code_interpreter import (
+        RunStepDeltaStepDetailsToolCallsCodeObjectCodeInterpreter,
+    )
+    from .run_step_delta_step_details_tool_calls_code_object_type import RunStepDeltaStepDetailsToolCallsCodeObjectType
+    from .run_step_delta_step_details_tool_calls_code_output_image_object import (
+        RunStepDeltaStepDetailsToolCallsCodeOutputImageObject,
+    )
+    from .run_step_delta_step_details_tool_calls_code_output_image_object_image import (
+        RunStepDeltaStepDetailsToolCallsCodeOutputImageObjectImage,
+    )
+    from .run_step_delta_step_details_tool_calls_code_output_image_object_type import (
+        RunStepDeltaStepDetailsToolCallsCodeOutputImageObjectType,
+    )
+    from .run_step_delta_step_details_tool_calls_code_output_logs_object import (
+        RunStepDeltaStepDetailsToolCallsCodeOutputLogsObject,
+    )
+    from .run_step_delta_step_details_tool_calls_code_output_logs_object_type import (
+        RunStepDeltaStepDetailsToolCallsCodeOutputLogsObjectType,
+    )
+    from .run_step_delta_step_details_tool_calls_file_search_object import (
+        RunStepDeltaStepDetailsToolCallsFileSearchObject,
+    )
+    from .run_step_delta_step_details_tool_calls_file_search_object_file_search import (
+        RunStepDeltaStepDetailsToolCallsFileSearchObjectFileSearch,
+    )
+    from .run_step_delta_step_details_tool_calls_file_search_object_type import (
+        RunStepDeltaStepDetailsToolCallsFileSearchObjectType,
+    )
+    from .run_step_delta_step_details_tool_calls_function_object import RunStepDeltaStepDetailsToolCallsFunctionObject
+    from .run_step_delta_step_details_tool_calls_function_object_function import (
+        RunStepDeltaStepDetailsToolCallsFunctionObjectFunction,
+    )
+    from .run_step_delta_step_details_tool_calls_function_object_type import (
+        RunStepDeltaStepDetailsToolCallsFunctionObjectType,
+    )
+    from .run_step_delta_step_details_tool_calls_object import RunStepDeltaStepDetailsToolCallsObject
+    from .run_step_delta_step_details_tool_calls_object_type import RunStepDeltaStepDetailsToolCallsObjectType
     from .run_step_details_message_creation_object import RunStepDetailsMessageCreationObject
     from .run_step_details_message_creation_object_message_creation import (
         RunStepDetailsMessageCreationObjectMessageCreation,
@@ -154,11 +280,71 @@ if TYPE_CHECKING:
     from .run_tool_call_object_function import RunToolCallObjectFunction
     from .run_tool_call_object_type import RunToolCallObjectType
     from .submit_tool_outputs_run_request import SubmitToolOutputsRunRequest
+    from .submit_tool_outputs_run_request_tool_approvals_item import SubmitToolOutputsRunRequestToolApprovalsItem
+    from .submit_tool_outputs_run_request_tool_approvals_item_headers import (
+        SubmitToolOutputsRunRequestToolApprovalsItemHeaders,
+    )
     from .submit_tool_outputs_run_request_tool_outputs_item import SubmitToolOutputsRunRequestToolOutputsItem
+    from .thread_created_event import ThreadCreatedEvent
+    from .thread_created_event_event import ThreadCreatedEventEvent
+    from .thread_message_completed_event import ThreadMessageCompletedEvent
+    from .thread_message_completed_event_event import ThreadMessageCompletedEventEvent
+    from .thread_message_created_event import ThreadMessageCreatedEvent
+    from .thread_message_created_event_event import ThreadMessageCreatedEventEvent
+    from .thread_message_delta_event import ThreadMessageDeltaEvent
+    from .thread_message_delta_event_event import ThreadMessageDeltaEventEvent
+    from .thread_message_in_progress_event import ThreadMessageInProgressEvent
+    from .thread_message_in_progress_event_event import ThreadMessageInProgressEventEvent
+    from .thread_message_incomplete_event import ThreadMessageIncompleteEvent
+    from .thread_message_incomplete_event_event import ThreadMessageIncompleteEventEvent
+    from .thread_object import ThreadObject
+    from .thread_object_object import ThreadObjectObject
+    from .thread_object_tool_resources import ThreadObjectToolResources
+    from .thread_object_tool_resources_code_interpreter import ThreadObjectToolResourcesCodeInterpreter
+    from .thread_object_tool_resources_file_search import ThreadObjectToolResourcesFileSearch
+    from .thread_run_cancelled_event import ThreadRunCancelledEvent
+    from .thread_run_cancelled_event_event import ThreadRunCancelledEventEvent
+    from .thread_run_cancelling_event import ThreadRunCancellingEvent
+    from .thread_run_cancelling_event_event import ThreadRunCancellingEventEvent
+    from .thread_run_completed_event import ThreadRunCompletedEvent
+    from .thread_run_completed_event_event import ThreadRunCompletedEventEvent
+    from .thread_run_created_event import ThreadRunCreatedEvent
+    from .thread_run_created_event_event import ThreadRunCreatedEventEvent
+    from .thread_run_expired_event import ThreadRunExpiredEvent
+    from .thread_run_expired_event_event import ThreadRunExpiredEventEvent
+    from .thread_run_failed_event import ThreadRunFailedEvent
+    from .thread_run_failed_event_event import ThreadRunFailedEventEvent
+    from .thread_run_in_progress_event import ThreadRunInProgressEvent
+    from .thread_run_in_progress_event_event import ThreadRunInProgressEventEvent
+    from .thread_run_incomplete_event import ThreadRunIncompleteEvent
+    from .thread_run_incomplete_event_event import ThreadRunIncompleteEventEvent
+    from .thread_run_queued_event import ThreadRunQueuedEvent
+    from .thread_run_queued_event_event import ThreadRunQueuedEventEvent
+    from .thread_run_requires_action_event import ThreadRunRequiresActionEvent
+    from .thread_run_requires_action_event_event import ThreadRunRequiresActionEventEvent
+    from .thread_run_step_cancelled_event import ThreadRunStepCancelledEvent
+    from .thread_run_step_cancelled_event_event import ThreadRunStepCancelledEventEvent
+    from .thread_run_step_completed_event import ThreadRunStepCompletedEvent
+    from .thread_run_step_completed_event_event import ThreadRunStepCompletedEventEvent
+    from .thread_run_step_created_event import ThreadRunStepCreatedEvent
+    from .thread_run_step_created_event_event import ThreadRunStepCreatedEventEvent
+    from .thread_run_step_delta_event import ThreadRunStepDeltaEvent
+    from .thread_run_step_delta_event_event import ThreadRunStepDeltaEventEvent
+    from .thread_run_step_expired_event import ThreadRunStepExpiredEvent
+    from .thread_run_step_expired_event_event import ThreadRunStepExpiredEventEvent
+    from .thread_run_step_failed_event import ThreadRunStepFailedEvent
+    from .thread_run_step_failed_event_event import ThreadRunStepFailedEventEvent
+    from .thread_run_step_in_progress_event import ThreadRunStepInProgressEvent
+    from .thread_run_step_in_progress_event_event import ThreadRunStepInProgressEventEvent
     from .truncation_object import TruncationObject
     from .truncation_object_type import TruncationObjectType
 
 _MODULES = {
+    "AssistantObject": ".assistant_object",
+    "AssistantObjectObject": ".assistant_object_object",
+    "AssistantObjectToolResources": ".assistant_object_tool_resources",
+    "AssistantObjectToolResourcesCodeInterpreter": ".assistant_object_tool_resources_code_interpreter",
+    "AssistantObjectToolResourcesFileSearch": ".assistant_object_tool_resources_file_search",
     "AssistantSupportedModels": ".assistant_supported_models",
     "AssistantToolsCode": ".assistant_tools_code",
     "AssistantToolsCodeType": ".assistant_tools_code_type",
@@ -194,18 +380,27 @@ _MODULES = {
     "CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1": ".create_thread_request_tool_resources_type_0_file_search_vector_stores_item_chunking_strategy_type_1",
     "CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1Static": ".create_thread_request_tool_resources_type_0_file_search_vector_stores_item_chunking_strategy_type_1_static",
     "CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1Type": ".create_thread_request_tool_resources_type_0_file_search_vector_stores_item_chunking_strategy_type_1_type",
+    "DoneEvent": ".done_event",
+    "DoneEventData": ".done_event_data",
+    "DoneEventEvent": ".done_event_event",
     "Error": ".error",
+    "ErrorEvent": ".error_event",
+    "ErrorEventEvent": ".error_event_event",
     "ErrorResponse": ".error_response",
     "FileSearchRanker": ".file_search_ranker",
     "FileSearchRankingOptions": ".file_search_ranking_options",
     "FunctionObject": ".function_object",
     "FunctionParameters": ".function_parameters",
     "GetRunStepIncludeItem": ".get_run_step_include_item",
+    "ListMessagesOrder": ".list_messages_order",
+    "ListMessagesResponse": ".list_messages_response",
     "ListRunStepsIncludeItem": ".list_run_steps_include_item",
     "ListRunStepsOrder": ".list_run_steps_order",
     "ListRunStepsResponse": ".list_run_steps_response",
     "ListRunsOrder": ".list_runs_order",
     "ListRunsResponse": ".list_runs_response",
+    "ListThreadsOrder": ".list_threads_order",
+    "ListThreadsResponse": ".list_threads_response",
     "MessageContentImageFileObject": ".message_content_image_file_object",
     "MessageContentImageFileObjectImageFile": ".message_content_image_file_object_image_file",
     "MessageContentImageFileObjectImageFileDetail": ".message_content_image_file_object_image_file_detail",
@@ -214,11 +409,54 @@ _MODULES = {
     "MessageContentImageUrlObjectImageUrl": ".message_content_image_url_object_image_url",
     "MessageContentImageUrlObjectImageUrlDetail": ".message_content_image_url_object_image_url_detail",
     "MessageContentImageUrlObjectType": ".message_content_image_url_object_type",
+    "MessageContentRefusalObject": ".message_content_refusal_object",
+    "MessageContentRefusalObjectType": ".message_content_refusal_object_type",
+    "MessageContentTextAnnotationsFileCitationObject": ".message_content_text_annotations_file_citation_object",
+    "MessageContentTextAnnotationsFileCitationObjectFileCitation": ".message_content_text_annotations_file_citation_object_file_citation",
+    "MessageContentTextAnnotationsFileCitationObjectType": ".message_content_text_annotations_file_citation_object_type",
+    "MessageContentTextAnnotationsFilePathObject": ".message_content_text_annotations_file_path_object",
+    "MessageContentTextAnnotationsFilePathObjectFilePath": ".message_content_text_annotations_file_path_object_file_path",
+    "MessageContentTextAnnotationsFilePathObjectType": ".message_content_text_annotations_file_path_object_type",
+    "MessageContentTextObject": ".message_content_text_object",
+    "MessageContentTextObjectText": ".message_content_text_object_text",
+    "MessageContentTextObjectType": ".message_content_text_object_type",
+    "MessageDeltaContentImageFileObject": ".message_delta_content_image_file_object",
+    "MessageDeltaContentImageFileObjectImageFile": ".message_delta_content_image_file_object_image_file",
+    "MessageDeltaContentImageFileObjectImageFileDetail": ".message_delta_content_image_file_object_image_file_detail",
+    "MessageDeltaContentImageFileObjectType": ".message_delta_content_image_file_object_type",
+    "MessageDeltaContentImageUrlObject": ".message_delta_content_image_url_object",
+    "MessageDeltaContentImageUrlObjectImageUrl": ".message_delta_content_image_url_object_image_url",
+    "MessageDeltaContentImageUrlObjectImageUrlDetail": ".message_delta_content_image_url_object_image_url_detail",
+    "MessageDeltaContentImageUrlObjectType": ".message_delta_content_image_url_object_type",
+    "MessageDeltaContentRefusalObject": ".message_delta_content_refusal_object",
+    "MessageDeltaContentRefusalObjectType": ".message_delta_content_refusal_object_type",
+    "MessageDeltaContentTextAnnotationsFileCitationObject": ".message_delta_content_text_annotations_file_citation_object",
+    "MessageDeltaContentTextAnnotationsFileCitationObjectFileCitation": ".message_delta_content_text_annotations_file_citation_object_file_citation",
+    "MessageDeltaContentTextAnnotationsFileCitationObjectType": ".message_delta_content_text_annotations_file_citation_object_type",
+    "MessageDeltaContentTextAnnotationsFilePathObject": ".message_delta_content_text_annotations_file_path_object",
+    "MessageDeltaContentTextAnnotationsFilePathObjectFilePath": ".message_delta_content_text_annotations_file_path_object_file_path",
+    "MessageDeltaContentTextAnnotationsFilePathObjectType": ".message_delta_content_text_annotations_file_path_object_type",
+    "MessageDeltaContentTextObject": ".message_delta_content_text_object",
+    "MessageDeltaContentTextObjectText": ".message_delta_content_text_object_text",
+    "MessageDeltaContentTextObjectType": ".message_delta_content_text_object_type",
+    "MessageDeltaObject": ".message_delta_object",
+    "MessageDeltaObjectDelta": ".message_delta_object_delta",
+    "MessageDeltaObjectDeltaRole": ".message_delta_object_delta_role",
+    "MessageDeltaObjectObject": ".message_delta_object_object",
+    "MessageObject": ".message_object",
+    "MessageObjectAttachment": ".message_object_attachment",
+    "MessageObjectIncompleteDetails": ".message_object_incomplete_details",
+    "MessageObjectIncompleteDetailsReason": ".message_object_incomplete_details_reason",
+    "MessageObjectObject": ".message_object_object",
+    "MessageObjectRole": ".message_object_role",
+    "MessageObjectStatus": ".message_object_status",
     "MessageRequestContentTextObject": ".message_request_content_text_object",
     "MessageRequestContentTextObjectType": ".message_request_content_text_object_type",
     "Metadata": ".metadata",
     "ModifyRunRequest": ".modify_run_request",
     "ReasoningEffortType0": ".reasoning_effort_type_0",
+    "RequiredMcpToolCall": ".required_mcp_tool_call",
+    "RequiredMcpToolCallType": ".required_mcp_tool_call_type",
     "ResponseFormatJsonObject": ".response_format_json_object",
     "ResponseFormatJsonObjectType": ".response_format_json_object_type",
     "ResponseFormatJsonSchema": ".response_format_json_schema",
@@ -235,10 +473,33 @@ _MODULES = {
     "RunObjectLastErrorCode": ".run_object_last_error_code",
     "RunObjectObject": ".run_object_object",
     "RunObjectRequiredAction": ".run_object_required_action",
+    "RunObjectRequiredActionSubmitToolApproval": ".run_object_required_action_submit_tool_approval",
     "RunObjectRequiredActionSubmitToolOutputs": ".run_object_required_action_submit_tool_outputs",
     "RunObjectRequiredActionType": ".run_object_required_action_type",
     "RunObjectStatus": ".run_object_status",
     "RunStepCompletionUsage": ".run_step_completion_usage",
+    "RunStepDeltaObject": ".run_step_delta_object",
+    "RunStepDeltaObjectDelta": ".run_step_delta_object_delta",
+    "RunStepDeltaObjectObject": ".run_step_delta_object_object",
+    "RunStepDeltaStepDetailsMessageCreationObject": ".run_step_delta_step_details_message_creation_object",
+    "RunStepDeltaStepDetailsMessageCreationObjectMessageCreation": ".run_step_delta_step_details_message_creation_object_message_creation",
+    "RunStepDeltaStepDetailsMessageCreationObjectType": ".run_step_delta_step_details_message_creation_object_type",
+    "RunStepDeltaStepDetailsToolCallsCodeObject": ".run_step_delta_step_details_tool_calls_code_object",
+    "RunStepDeltaStepDetailsToolCallsCodeObjectCodeInterpreter": ".run_step_delta_step_details_tool_calls_code_object_code_interpreter",
+    "RunStepDeltaStepDetailsToolCallsCodeObjectType": ".run_step_delta_step_details_tool_calls_code_object_type",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputImageObject": ".run_step_delta_step_details_tool_calls_code_output_image_object",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputImageObjectImage": ".run_step_delta_step_details_tool_calls_code_output_image_object_image",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputImageObjectType": ".run_step_delta_step_details_tool_calls_code_output_image_object_type",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputLogsObject": ".run_step_delta_step_details_tool_calls_code_output_logs_object",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputLogsObjectType": ".run_step_delta_step_details_tool_calls_code_output_logs_object_type",
+    "RunStepDeltaStepDetailsToolCallsFileSearchObject": ".run_step_delta_step_details_tool_calls_file_search_object",
+    "RunStepDeltaStepDetailsToolCallsFileSearchObjectFileSearch": ".run_step_delta_step_details_tool_calls_file_search_object_file_search",
+    "RunStepDeltaStepDetailsToolCallsFileSearchObjectType": ".run_step_delta_step_details_tool_calls_file_search_object_type",
+    "RunStepDeltaStepDetailsToolCallsFunctionObject": ".run_step_delta_step_details_tool_calls_function_object",
+    "RunStepDeltaStepDetailsToolCallsFunctionObjectFunction": ".run_step_delta_step_details_tool_calls_function_object_function",
+    "RunStepDeltaStepDetailsToolCallsFunctionObjectType": ".run_step_delta_step_details_tool_calls_function_object_type",
+    "RunStepDeltaStepDetailsToolCallsObject": ".run_step_delta_step_details_tool_calls_object",
+    "RunStepDeltaStepDetailsToolCallsObjectType": ".run_step_delta_step_details_tool_calls_object_type",
     "RunStepDetailsMessageCreationObject": ".run_step_details_message_creation_object",
     "RunStepDetailsMessageCreationObjectMessageCreation": ".run_step_details_message_creation_object_message_creation",
     "RunStepDetailsMessageCreationObjectType": ".run_step_details_message_creation_object_type",
@@ -272,7 +533,60 @@ _MODULES = {
     "RunToolCallObjectFunction": ".run_tool_call_object_function",
     "RunToolCallObjectType": ".run_tool_call_object_type",
     "SubmitToolOutputsRunRequest": ".submit_tool_outputs_run_request",
+    "SubmitToolOutputsRunRequestToolApprovalsItem": ".submit_tool_outputs_run_request_tool_approvals_item",
+    "SubmitToolOutputsRunRequestToolApprovalsItemHeaders": ".submit_tool_outputs_run_request_tool_approvals_item_headers",
     "SubmitToolOutputsRunRequestToolOutputsItem": ".submit_tool_outputs_run_request_tool_outputs_item",
+    "ThreadCreatedEvent": ".thread_created_event",
+    "ThreadCreatedEventEvent": ".thread_created_event_event",
+    "ThreadMessageCompletedEvent": ".thread_message_completed_event",
+    "ThreadMessageCompletedEventEvent": ".thread_message_completed_event_event",
+    "ThreadMessageCreatedEvent": ".thread_message_created_event",
+    "ThreadMessageCreatedEventEvent": ".thread_message_created_event_event",
+    "ThreadMessageDeltaEvent": ".thread_message_delta_event",
+    "ThreadMessageDeltaEventEvent": ".thread_message_delta_event_event",
+    "ThreadMessageInProgressEvent": ".thread_message_in_progress_event",
+    "ThreadMessageInProgressEventEvent": ".thread_message_in_progress_event_event",
+    "ThreadMessageIncompleteEvent": ".thread_message_incomplete_event",
+    "ThreadMessageIncompleteEventEvent": ".thread_message_incomplete_event_event",
+    "ThreadObject": ".thread_object",
+    "ThreadObjectObject": ".thread_object_object",
+    "ThreadObjectToolResources": ".thread_object_tool_resources",
+    "ThreadObjectToolResourcesCodeInterpreter": ".thread_object_tool_resources_code_interpreter",
+    "ThreadObjectToolResourcesFileSearch": ".thread_object_tool_resources_file_search",
+    "ThreadRunCancelledEvent": ".thread_run_cancelled_event",
+    "ThreadRunCancelledEventEvent": ".thread_run_cancelled_event_event",
+    "ThreadRunCancellingEvent": ".thread_run_cancelling_event",
+    "ThreadRunCancellingEventEvent": ".thread_run_cancelling_event_event",
+    "ThreadRunCompletedEvent": ".thread_run_completed_event",
+    "ThreadRunCompletedEventEvent": ".thread_run_completed_event_event",
+    "ThreadRunCreatedEvent": ".thread_run_created_event",
+    "ThreadRunCreatedEventEvent": ".thread_run_created_event_event",
+    "ThreadRunExpiredEvent": ".thread_run_expired_event",
+    "ThreadRunExpiredEventEvent": ".thread_run_expired_event_event",
+    "ThreadRunFailedEvent": ".thread_run_failed_event",
+    "ThreadRunFailedEventEvent": ".thread_run_failed_event_event",
+    "ThreadRunInProgressEvent": ".thread_run_in_progress_event",
+    "ThreadRunInProgressEventEvent": ".thread_run_in_progress_event_event",
+    "ThreadRunIncompleteEvent": ".thread_run_incomplete_event",
+    "ThreadRunIncompleteEventEvent": ".thread_run_incomplete_event_event",
+    "ThreadRunQueuedEvent": ".thread_run_queued_event",
+    "ThreadRunQueuedEventEvent": ".thread_run_queued_event_event",
+    "ThreadRunRequiresActionEvent": ".thread_run_requires_action_event",
+    "ThreadRunRequiresActionEventEvent": ".thread_run_requires_action_event_event",
+    "ThreadRunStepCancelledEvent": ".thread_run_step_cancelled_event",
+    "ThreadRunStepCancelledEventEvent": ".thread_run_step_cancelled_event_event",
+    "ThreadRunStepCompletedEvent": ".thread_run_step_completed_event",
+    "ThreadRunStepCompletedEventEvent": ".thread_run_step_completed_event_event",
+    "ThreadRunStepCreatedEvent": ".thread_run_step_created_event",
+    "ThreadRunStepCreatedEventEvent": ".thread_run_step_created_event_event",
+    "ThreadRunStepDeltaEvent": ".thread_run_step_delta_event",
+    "ThreadRunStepDeltaEventEvent": ".thread_run_step_delta_event_event",
+    "ThreadRunStepExpiredEvent": ".thread_run_step_expired_event",
+    "ThreadRunStepExpiredEventEvent": ".thread_run_step_expired_event_event",
+    "ThreadRunStepFailedEvent": ".thread_run_step_failed_event",
+    "ThreadRunStepFailedEventEvent": ".thread_run_step_failed_event_event",
+    "ThreadRunStepInProgressEvent": ".thread_run_step_in_progress_event",
+    "ThreadRunStepInProgressEventEvent": ".thread_run_step_in_progress_event_event",
     "TruncationObject": ".truncation_object",
     "TruncationObjectType": ".truncation_object_type",
 }
@@ -293,6 +607,11 @@ def __dir__() -> list[str]:
 
 
 __all__ = (
+    "AssistantObject",
+    "AssistantObjectObject",
+    "AssistantObjectToolResources",
+    "AssistantObjectToolResourcesCodeInterpreter",
+    "AssistantObjectToolResourcesFileSearch",
     "AssistantSupportedModels",
     "AssistantToolsCode",
     "AssistantToolsCodeType",
@@ -328,18 +647,27 @@ __all__ = (
     "CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1",
     "CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1Static",
     "CreateThreadRequestToolResourcesType0FileSearchVectorStoresItemChunkingStrategyType1Type",
+    "DoneEvent",
+    "DoneEventData",
+    "DoneEventEvent",
     "Error",
+    "ErrorEvent",
+    "ErrorEventEvent",
     "ErrorResponse",
     "FileSearchRanker",
     "FileSearchRankingOptions",
     "FunctionObject",
     "FunctionParameters",
     "GetRunStepIncludeItem",
+    "ListMessagesOrder",
+    "ListMessagesResponse",
     "ListRunStepsIncludeItem",
     "ListRunStepsOrder",
     "ListRunStepsResponse",
     "ListRunsOrder",
     "ListRunsResponse",
+    "ListThreadsOrder",
+    "ListThreadsResponse",
     "MessageContentImageFileObject",
     "MessageContentImageFileObjectImageFile",
     "MessageContentImageFileObjectImageFileDetail",
@@ -348,11 +676,54 @@ __all__ = (
     "MessageContentImageUrlObjectImageUrl",
     "MessageContentImageUrlObjectImageUrlDetail",
     "MessageContentImageUrlObjectType",
+    "MessageContentRefusalObject",
+    "MessageContentRefusalObjectType",
+    "MessageContentTextAnnotationsFileCitationObject",
+    "MessageContentTextAnnotationsFileCitationObjectFileCitation",
+    "MessageContentTextAnnotationsFileCitationObjectType",
+    "MessageContentTextAnnotationsFilePathObject",
+    "MessageContentTextAnnotationsFilePathObjectFilePath",
+    "MessageContentTextAnnotationsFilePathObjectType",
+    "MessageContentTextObject",
+    "MessageContentTextObjectText",
+    "MessageContentTextObjectType",
+    "MessageDeltaContentImageFileObject",
+    "MessageDeltaContentImageFileObjectImageFile",
+    "MessageDeltaContentImageFileObjectImageFileDetail",
+    "MessageDeltaContentImageFileObjectType",
+    "MessageDeltaContentImageUrlObject",
+    "MessageDeltaContentImageUrlObjectImageUrl",
+    "MessageDeltaContentImageUrlObjectImageUrlDetail",
+    "MessageDeltaContentImageUrlObjectType",
+    "MessageDeltaContentRefusalObject",
+    "MessageDeltaContentRefusalObjectType",
+    "MessageDeltaContentTextAnnotationsFileCitationObject",
+    "MessageDeltaContentTextAnnotationsFileCitationObjectFileCitation",
+    "MessageDeltaContentTextAnnotationsFileCitationObjectType",
+    "MessageDeltaContentTextAnnotationsFilePathObject",
+    "MessageDeltaContentTextAnnotationsFilePathObjectFilePath",
+    "MessageDeltaContentTextAnnotationsFilePathObjectType",
+    "MessageDeltaContentTextObject",
+    "MessageDeltaContentTextObjectText",
+    "MessageDeltaContentTextObjectType",
+    "MessageDeltaObject",
+    "MessageDeltaObjectDelta",
+    "MessageDeltaObjectDeltaRole",
+    "MessageDeltaObjectObject",
+    "MessageObject",
+    "MessageObjectAttachment",
+    "MessageObjectIncompleteDetails",
+    "MessageObjectIncompleteDetailsReason",
+    "MessageObjectObject",
+    "MessageObjectRole",
+    "MessageObjectStatus",
     "MessageRequestContentTextObject",
     "MessageRequestContentTextObjectType",
     "Metadata",
     "ModifyRunRequest",
     "ReasoningEffortType0",
+    "RequiredMcpToolCall",
+    "RequiredMcpToolCallType",
     "ResponseFormatJsonObject",
     "ResponseFormatJsonObjectType",
     "ResponseFormatJsonSchema",
@@ -369,10 +740,33 @@ __all__ = (
     "RunObjectLastErrorCode",
     "RunObjectObject",
     "RunObjectRequiredAction",
+    "RunObjectRequiredActionSubmitToolApproval",
     "RunObjectRequiredActionSubmitToolOutputs",
     "RunObjectRequiredActionType",
     "RunObjectStatus",
     "RunStepCompletionUsage",
+    "RunStepDeltaObject",
+    "RunStepDeltaObjectDelta",
+    "RunStepDeltaObjectObject",
+    "RunStepDeltaStepDetailsMessageCreationObject",
+    "RunStepDeltaStepDetailsMessageCreationObjectMessageCreation",
+    "RunStepDeltaStepDetailsMessageCreationObjectType",
+    "RunStepDeltaStepDetailsToolCallsCodeObject",
+    "RunStepDeltaStepDetailsToolCallsCodeObjectCodeInterpreter",
+    "RunStepDeltaStepDetailsToolCallsCodeObjectType",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputImageObject",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputImageObjectImage",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputImageObjectType",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputLogsObject",
+    "RunStepDeltaStepDetailsToolCallsCodeOutputLogsObjectType",
+    "RunStepDeltaStepDetailsToolCallsFileSearchObject",
+    "RunStepDeltaStepDetailsToolCallsFileSearchObjectFileSearch",
+    "RunStepDeltaStepDetailsToolCallsFileSearchObjectType",
+    "RunStepDeltaStepDetailsToolCallsFunctionObject",
+    "RunStepDeltaStepDetailsToolCallsFunctionObjectFunction",
+    "RunStepDeltaStepDetailsToolCallsFunctionObjectType",
+    "RunStepDeltaStepDetailsToolCallsObject",
+    "RunStepDeltaStepDetailsToolCallsObjectType",
     "RunStepDetailsMessageCreationObject",
     "RunStepDetailsMessageCreationObjectMessageCreation",
     "RunStepDetailsMessageCreationObjectType",
@@ -406,7 +800,60 @@ __all__ = (
     "RunToolCallObjectFunction",
     "RunToolCallObjectType",
     "SubmitToolOutputsRunRequest",
+    "SubmitToolOutputsRunRequestToolApprovalsItem",
+    "SubmitToolOutputsRunRequestToolApprovalsItemHeaders",
     "SubmitToolOutputsRunRequestToolOutputsItem",
+    "ThreadCreatedEvent",
+    "ThreadCreatedEventEvent",
+    "ThreadMessageCompletedEvent",
+    "ThreadMessageCompletedEventEvent",
+    "ThreadMessageCreatedEvent",
+    "ThreadMessageCreatedEventEvent",
+    "ThreadMessageDeltaEvent",
+    "ThreadMessageDeltaEventEvent",
+    "ThreadMessageInProgressEvent",
+    "ThreadMessageInProgressEventEvent",
+    "ThreadMessageIncompleteEvent",
+    "ThreadMessageIncompleteEventEvent",
+    "ThreadObject",
+    "ThreadObjectObject",
+    "ThreadObjectToolResources",
+    "ThreadObjectToolResourcesCodeInterpreter",
+    "ThreadObjectToolResourcesFileSearch",
+    "ThreadRunCancelledEvent",
+    "ThreadRunCancelledEventEvent",
+    "ThreadRunCancellingEvent",
+    "ThreadRunCancellingEventEvent",
+    "ThreadRunCompletedEvent",
+    "ThreadRunCompletedEventEvent",
+    "ThreadRunCreatedEvent",
+    "ThreadRunCreatedEventEvent",
+    "ThreadRunExpiredEvent",
+    "ThreadRunExpiredEventEvent",
+    "ThreadRunFailedEvent",
+    "ThreadRunFailedEventEvent",
+    "ThreadRunInProgressEvent",
+    "ThreadRunInProgressEventEvent",
+    "ThreadRunIncompleteEvent",
+    "ThreadRunIncompleteEventEvent",
+    "ThreadRunQueuedEvent",
+    "ThreadRunQueuedEventEvent",
+    "ThreadRunRequiresActionEvent",
+    "ThreadRunRequiresActionEventEvent",
+    "ThreadRunStepCancelledEvent",
+    "ThreadRunStepCancelledEventEvent",
+    "ThreadRunStepCompletedEvent",
+    "ThreadRunStepCompletedEventEvent",
+    "ThreadRunStepCreatedEvent",
+    "ThreadRunStepCreatedEventEvent",
+    "ThreadRunStepDeltaEvent",
+    "ThreadRunStepDeltaEventEvent",
+    "ThreadRunStepExpiredEvent",
+    "ThreadRunStepExpiredEventEvent",
+    "ThreadRunStepFailedEvent",
+    "ThreadRunStepFailedEventEvent",
+    "ThreadRunStepInProgressEvent",
+    "ThreadRunStepInProgressEventEvent",
     "TruncationObject",
     "TruncationObjectType",
 )

@@ -20,13 +20,13 @@ class ListRunStepsResponse(Model):
     Attributes:
         object_ (str): Always `list`.
         data (list[RunStepObject]): The steps, in the order asked for.
-        first_id (str): Id of the first step here. Some servers leave it out, or send null, when the page is empty.
-        last_id (str): Id of the last step here: the `after` of the next page.
+        first_id (str | None): Id of the first step here. Some servers leave it out, or send null, when the page is empty.
+        last_id (str | None): Id of the last step here: the `after` of the next page.
         has_more (bool): Whether steps follow this page.
     """
 
     object_: str = _attrs_field(metadata=sent_as("object"))
     data: list[_models.RunStepObject] = _attrs_field(metadata=sent_as("data", list_of(one_of("RunStepObject"))))
-    first_id: str = _attrs_field(metadata=sent_as("first_id"))
-    last_id: str = _attrs_field(metadata=sent_as("last_id"))
+    first_id: str | None = _attrs_field(metadata=sent_as("first_id"))
+    last_id: str | None = _attrs_field(metadata=sent_as("last_id"))
     has_more: bool = _attrs_field(metadata=sent_as("has_more"))

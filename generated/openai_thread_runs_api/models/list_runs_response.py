@@ -20,13 +20,13 @@ class ListRunsResponse(Model):
     Attributes:
         object_ (str): Always `list`.
         data (list[RunObject]): The runs, in the order asked for.
-        first_id (str): Id of the first run here. Some servers leave it out, or send null, when the page is empty.
-        last_id (str): Id of the last run here: the `after` of the next page.
+        first_id (str | None): Id of the first run here. Some servers leave it out, or send null, when the page is empty.
+        last_id (str | None): Id of the last run here: the `after` of the next page.
         has_more (bool): Whether runs follow this page.
     """
 
     object_: str = _attrs_field(metadata=sent_as("object"))
     data: list[_models.RunObject] = _attrs_field(metadata=sent_as("data", list_of(one_of("RunObject"))))
-    first_id: str = _attrs_field(metadata=sent_as("first_id"))
-    last_id: str = _attrs_field(metadata=sent_as("last_id"))
+    first_id: str | None = _attrs_field(metadata=sent_as("first_id"))
+    last_id: str | None = _attrs_field(metadata=sent_as("last_id"))
     has_more: bool = _attrs_field(metadata=sent_as("has_more"))

@@ -18,13 +18,20 @@ class RunObjectRequiredAction(Model):
     """What the run waits for; null unless its status is `requires_action`.
 
     Attributes:
-        type_ (RunObjectRequiredActionType): Kind of action: outputs of function calls.
+        type_ (RunObjectRequiredActionType): Kind of action: outputs of function calls, or approvals of tool calls.
         submit_tool_outputs (RunObjectRequiredActionSubmitToolOutputs): The calls whose outputs are awaited.
+        submit_tool_approval (RunObjectRequiredActionSubmitToolApproval | None): The calls that wait for an approval, where the kind is `submit_tool_approval`.
     """
 
-    _kinds = ("submit_tool_outputs",)
+    _kinds = (
+        "submit_tool_approval",
+        "submit_tool_outputs",
+    )
 
     type_: _models.RunObjectRequiredActionType = _attrs_field(metadata=sent_as("type"))
     submit_tool_outputs: _models.RunObjectRequiredActionSubmitToolOutputs = _attrs_field(
         metadata=sent_as("submit_tool_outputs", one_of("RunObjectRequiredActionSubmitToolOutputs"))
+    )
+    submit_tool_approval: _models.RunObjectRequiredActionSubmitToolApproval | None = _attrs_field(
+        default=_UNSET, metadata=sent_as("submit_tool_approval", one_of("RunObjectRequiredActionSubmitToolApproval"))
     )

@@ -15,14 +15,19 @@ _UNSET = cast(Any, UNSET)
 
 @_attrs_define(frozen=True, slots=False, eq=False)
 class SubmitToolOutputsRunRequest(Model):
-    """The outputs of the function calls that a run waits for.
+    """The outputs of the function calls, or the approvals of tool calls, that a run waits for.
 
     Attributes:
-        tool_outputs (list[SubmitToolOutputsRunRequestToolOutputsItem]): One output for each call.
+        tool_outputs (list[SubmitToolOutputsRunRequestToolOutputsItem] | None): One output for each call.
         stream (bool | None): True to get the rest of the run's events as they happen (server-sent events), in place of the run.
+        tool_approvals (list[SubmitToolOutputsRunRequestToolApprovalsItem] | None): Azure AI Foundry's; one approval or refusal for each call.
     """
 
-    tool_outputs: list[_models.SubmitToolOutputsRunRequestToolOutputsItem] = _attrs_field(
-        metadata=sent_as("tool_outputs", list_of(one_of("SubmitToolOutputsRunRequestToolOutputsItem")))
+    tool_outputs: list[_models.SubmitToolOutputsRunRequestToolOutputsItem] | None = _attrs_field(
+        default=_UNSET, metadata=sent_as("tool_outputs", list_of(one_of("SubmitToolOutputsRunRequestToolOutputsItem")))
     )
     stream: bool | None = _attrs_field(default=_UNSET, metadata=sent_as("stream"))
+    tool_approvals: list[_models.SubmitToolOutputsRunRequestToolApprovalsItem] | None = _attrs_field(
+        default=_UNSET,
+        metadata=sent_as("tool_approvals", list_of(one_of("SubmitToolOutputsRunRequestToolApprovalsItem"))),
+    )

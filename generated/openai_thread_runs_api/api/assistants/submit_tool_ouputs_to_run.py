@@ -82,8 +82,8 @@ def sync_detailed(
     Args:
         thread_id (str):
         run_id (str):
-        body (SubmitToolOutputsRunRequest): The outputs of the function calls that a run waits
-            for.
+        body (SubmitToolOutputsRunRequest): The outputs of the function calls, or the approvals of
+            tool calls, that a run waits for.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -121,8 +121,8 @@ def sync(
     Args:
         thread_id (str):
         run_id (str):
-        body (SubmitToolOutputsRunRequest): The outputs of the function calls that a run waits
-            for.
+        body (SubmitToolOutputsRunRequest): The outputs of the function calls, or the approvals of
+            tool calls, that a run waits for.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -155,8 +155,8 @@ async def asyncio_detailed(
     Args:
         thread_id (str):
         run_id (str):
-        body (SubmitToolOutputsRunRequest): The outputs of the function calls that a run waits
-            for.
+        body (SubmitToolOutputsRunRequest): The outputs of the function calls, or the approvals of
+            tool calls, that a run waits for.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -192,8 +192,8 @@ async def asyncio(
     Args:
         thread_id (str):
         run_id (str):
-        body (SubmitToolOutputsRunRequest): The outputs of the function calls that a run waits
-            for.
+        body (SubmitToolOutputsRunRequest): The outputs of the function calls, or the approvals of
+            tool calls, that a run waits for.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
