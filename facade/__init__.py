@@ -40,15 +40,41 @@ from facade.errors import (
 if TYPE_CHECKING:
     from facade._async import AsyncWalk
     from openai_thread_runs_api.model_base import UnknownObject
+    from openai_thread_runs_api.models import RunCompletionUsage as RunUsage
     from openai_thread_runs_api.models import RunObject as Run
+    from openai_thread_runs_api.models import RunObjectRequiredAction as RequiredAction
+    from openai_thread_runs_api.models import RunStepCompletionUsage as StepUsage
+    from openai_thread_runs_api.models import RunStepDetailsMessageCreationObject as MessageCreation
+    from openai_thread_runs_api.models import RunStepDetailsToolCallsCodeObject as CodeInterpreterToolCall
+    from openai_thread_runs_api.models import RunStepDetailsToolCallsCodeOutputImageObject as CodeInterpreterImage
+    from openai_thread_runs_api.models import RunStepDetailsToolCallsCodeOutputLogsObject as CodeInterpreterLogs
+    from openai_thread_runs_api.models import RunStepDetailsToolCallsFileSearchObject as FileSearchToolCall
+    from openai_thread_runs_api.models import RunStepDetailsToolCallsFunctionObject as FunctionToolCall
+    from openai_thread_runs_api.models import RunStepDetailsToolCallsObject as ToolCalls
     from openai_thread_runs_api.models import RunStepObject as RunStep
+    from openai_thread_runs_api.models import RunToolCallObject as RequiredToolCall
 
+# The generated classes that people name: what runs and steps are, and what is told apart in them.
+_MODELS = {
+    "CodeInterpreterImage": "RunStepDetailsToolCallsCodeOutputImageObject",
+    "CodeInterpreterLogs": "RunStepDetailsToolCallsCodeOutputLogsObject",
+    "CodeInterpreterToolCall": "RunStepDetailsToolCallsCodeObject",
+    "FileSearchToolCall": "RunStepDetailsToolCallsFileSearchObject",
+    "FunctionToolCall": "RunStepDetailsToolCallsFunctionObject",
+    "MessageCreation": "RunStepDetailsMessageCreationObject",
+    "RequiredAction": "RunObjectRequiredAction",
+    "RequiredToolCall": "RunToolCallObject",
+    "Run": "RunObject",
+    "RunStep": "RunStepObject",
+    "RunUsage": "RunCompletionUsage",
+    "StepUsage": "RunStepCompletionUsage",
+    "ToolCalls": "RunStepDetailsToolCallsObject",
+}
 # Imported when first asked for: the models take attrs along and AsyncWalk asyncio, each a fifth of httpx's own import.
 _LATER = {
     "AsyncWalk": ("facade._async", "AsyncWalk"),
-    "Run": ("openai_thread_runs_api.models", "RunObject"),
-    "RunStep": ("openai_thread_runs_api.models", "RunStepObject"),
     "UnknownObject": ("openai_thread_runs_api.model_base", "UnknownObject"),
+    **{name: ("openai_thread_runs_api.models", generated) for name, generated in _MODELS.items()},
 }
 
 
@@ -62,7 +88,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 __all__ = [
@@ -77,17 +103,28 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Client",
+    "CodeInterpreterImage",
+    "CodeInterpreterLogs",
+    "CodeInterpreterToolCall",
     "ConfigurationError",
     "ConflictError",
+    "FileSearchToolCall",
+    "FunctionToolCall",
     "InternalServerError",
+    "MessageCreation",
     "MoreDataWarning",
     "NotFoundError",
     "Page",
     "PaginationError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RequiredAction",
+    "RequiredToolCall",
     "Run",
     "RunStep",
+    "RunUsage",
+    "StepUsage",
+    "ToolCalls",
     "UnknownObject",
     "UnprocessableEntityError",
     "Walk",

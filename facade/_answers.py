@@ -224,6 +224,11 @@ class Page(Sequence[T], Generic[T]):
     def __repr__(self) -> str:
         return f"Page({len(self.data)} items, has_more={self.has_more}, last_id={self.last_id!r})"
 
+    def _repr_html_(self) -> str:
+        from openai_thread_runs_api.model_html import objects_table
+
+        return objects_table(self.data, repr(self))
+
 
 def read_object(model: type[M], body: bytes) -> M:
     """The run or step of a body.

@@ -56,7 +56,8 @@ def generate(spec: Path, package: Path) -> None:
         raise GenerationError(
             "\n".join(f"{f.level.value.lower()}: {f.header}: {f.detail or ''}".strip() for f in findings)
         )
-    shutil.copy(TEMPLATES / "model_base.py", package / "model_base.py")
+    for module in TEMPLATES.glob("*.py"):
+        shutil.copy(module, package)
     for file in package.rglob("*.py"):
         file.write_text(f"# {NOTICE}\n{file.read_text('utf-8')}", "utf-8")
     (package / "py.typed").write_text(f"# {NOTICE}\n", "utf-8")

@@ -8,17 +8,19 @@ and nothing that a server sends, known or not, well-formed or not, is lost or re
 - a value of another type than the spec says is given as it was sent;
 - an object of a kind that the spec does not know is an `UnknownObject`, though no declared type says so: a type
   checker narrows the members of a union by `type_` only where each has a literal one;
-- `to_dict()` gives the JSON object back, unknown keys included.
+- a free-form object, `metadata` say, is a dict (`FreeForm`), a copy that the caller may change;
+- `to_dict()` and `dict(model)` give the JSON object back, unknown keys included.
 
-Models are read-only; `type(model).from_dict(model.to_dict() | changes)` makes a changed copy of one. (`attrs.evolve`
-does too, but writes null for every field that was not there, and loses the keys that the spec does not name.)
+Models are read-only; `type(model).from_dict(dict(model) | changes)` makes a changed copy of one. (`attrs.evolve` does
+too, but writes null for every field that was not there.) `attrs.asdict` gives all that was sent, under the fields'
+names: None for what was not, and what the spec does not name under `additional_properties`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, KeysView, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import attrs
 
@@ -26,6 +28,11 @@ from .types import UNSET
 
 Reader = Callable[[Any], Any]
 """Makes what a field gives of the JSON value that was sent."""
+
+V = TypeVar("V")
+
+unset: Any = UNSET
+"""The default of a field that need not be given: it is not sent, and reads as None."""
 
 _new = object.__new__
 _set = object.__setattr__  # what a frozen model lets through; it keeps Python's compact form of a `__dict__`
@@ -52,35 +59,73 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def sent_as(key: str, read: Reader | None = None) -> dict[str, Any]:
+    """The metadata of a field: the key it is sent under, and how its value is read where that is not as it was sent."""
+    return {"key": key, "read": read}
+
+
+def _value(key: str) -> property:
+    """A field that gives a value as it was sent."""
+
+    def read(model: Model) -> Any:
+        value = model._json.get(key)
+        return _copy(value) if value.__class__ is dict or value.__class__ is list else value
+
+    return property(read)
+
+
+class _Part:
+    """A field that holds an object or a list: read once, then kept in the model's `__dict__`, which hides this."""
+
+    __slots__ = ("_key", "_name", "_read")
+
+    def __init__(self, name: str, key: str, read: Reader) -> None:
+        self._name = name
+        self._key = key
+        self._read = read
+
+    def __get__(self, model: Model | None, owner: type[Model]) -> Any:
+        if model is None:
+            return self
+        value = model._json.get(self._key)
+        if value is not None:
+            value = self._read(value)
+        _set(model, self._name, value)
+        return value
+
+
 class Model:
     """The base of all generated models; see the module's text."""
 
     __slots__ = ("_json",)
     if TYPE_CHECKING:  # else `typing.get_type_hints` would give them beside the fields
         _json: dict[str, Any]
-        _keys: ClassVar[frozenset[str]]
+        _names: ClassVar[dict[str, str]]
         _kinds: ClassVar[tuple[str, ...]]
         __attrs_attrs__: ClassVar[Any]
 
         def __bool__(self) -> Literal[True]: ...  # as any object; `run.usage and run.usage.total_tokens` wants it said
 
-    _keys = frozenset()
+    _names = {}  # noqa: RUF012  # the fields' names by their keys
     _kinds = ()
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
         """Puts a reading attribute in the place of each field that attrs has collected."""
-        fields = attrs.fields(cls)
-        for field in fields:
-            key, read = field.metadata["key"], field.metadata["read"]
-            setattr(cls, field.name, _Part(field.name, key, read) if read else _Value(key))
-        cls._keys = frozenset(field.metadata["key"] for field in fields)
+        cls._names = {}
+        for field in attrs.fields(cls):
+            if field.metadata:  # all but `additional_properties`
+                key, read = field.metadata["key"], field.metadata["read"]
+                setattr(cls, field.name, _Part(field.name, key, read) if read else _value(key))
+                cls._names[key] = field.name
 
     def __attrs_post_init__(self) -> None:
         """Turns what the caller gave for the fields into the JSON object that the model holds."""
         given = self.__dict__
-        fields = attrs.fields(type(self))
-        _set_json(self, {f.metadata["key"]: _plain(v) for f in fields if (v := given[f.name]) is not UNSET})
+        json = {key: _plain(v) for key, name in self._names.items() if (v := given[name]) is not UNSET}
+        additional = given["additional_properties"] or {}
+        json |= {key: _plain(v) for key, v in additional.items() if key not in self._names}
+        _set_json(self, json)
         given.clear()
 
     @classmethod
@@ -108,14 +153,18 @@ class Model:
         return copied
 
     @property
-    def additional_properties(self) -> dict[str, Any]:
-        """The keys that the spec does not name, with a copy of their values."""
-        return {key: _copy(value) for key, value in self._json.items() if key not in self._keys}
+    def additional_properties(self) -> dict[str, Any] | None:
+        """The keys that the spec does not name, with a copy of their values; None where there are none."""
+        return {key: _copy(value) for key, value in self._json.items() if key not in self._names} or None
 
     @property
     def additional_keys(self) -> list[str]:
         """The names of the keys that the spec does not name."""
-        return [key for key in self._json if key not in self._keys]
+        return [key for key in self._json if key not in self._names]
+
+    def keys(self) -> KeysView[str]:
+        """The keys that were sent: with them `dict(model)` is the JSON object, the same as `to_dict()`."""
+        return self._json.keys()
 
     def __getitem__(self, key: str) -> Any:
         return _copy(self._json[key])
@@ -131,6 +180,18 @@ class Model:
 
     __hash__ = None  # type: ignore[assignment]  # as of any attrs class that compares by value
 
+    def __repr__(self) -> str:
+        shown = [f"{self._names[key]}={getattr(self, self._names[key])!r}" for key in self._json if key in self._names]
+        if self.additional_properties:
+            shown.append(f"additional_properties={self.additional_properties!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        """The keys that were sent and their values as an HTML table, for notebooks."""
+        from .model_html import object_table
+
+        return object_table(self._json)
+
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Self], tuple[dict[str, Any]]]:
         return type(self)._of, (self._json,)
 
@@ -138,41 +199,25 @@ class Model:
 _set_json = Model.__dict__["_json"].__set__
 
 
-class _Value:
-    """A field that gives a value as it was sent."""
+class FreeForm(dict[str, V]):
+    """An object whose keys are its sender's own: a dict, made and given back like any other model."""
 
-    __slots__ = ("_key",)
+    _kinds: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """Reads a JSON object, which is copied."""
+        return cls(_copy(dict(src_dict)))
 
-    def __get__(self, model: Model | None, owner: type[Model]) -> Any:
-        if model is None:
-            return self
-        value = model._json.get(self._key)
-        return _copy(value) if value.__class__ is dict or value.__class__ is list else value
+    def to_dict(self) -> dict[str, V]:
+        """The same as a plain dict, which shares nothing with this one."""
+        copied: dict[str, V] = _copy(dict(self))
+        return copied
 
-
-class _Part:
-    """A field that holds an object or a list: read once, then kept in the model's `__dict__`, which hides this."""
-
-    __slots__ = ("_key", "_name", "_read")
-
-    def __init__(self, name: str, key: str, read: Reader) -> None:
-        self._name = name
-        self._key = key
-        self._read = read
-
-    def __get__(self, model: Model | None, owner: type[Model]) -> Any:
-        if model is None:
-            return self
-        value = model._json.get(self._key)
-        if value is not None:
-            value = self._read(value)
-        _set(model, self._name, value)
-        return value
+    additional_properties = property(to_dict)
 
 
+@attrs.define(frozen=True, slots=False, eq=False, repr=False)
 class UnknownObject(Model):
     """An object of a kind that the spec does not name: a tool call or step details of a later or other server.
 
@@ -182,16 +227,14 @@ class UnknownObject(Model):
         type_ (str | None): the kind that the server gave; None where it gave none
     """
 
-    type_: str | None = _Value("type")  # type: ignore[assignment]
+    type_: str | None = attrs.field(default=unset, metadata=sent_as("type"))
+    additional_properties: dict[str, Any] | None = attrs.field(default=unset, kw_only=True)
 
     def __getattr__(self, name: str) -> Any:
         key = name.removesuffix("_")
         if name.startswith("_") or key not in self._json:
             raise AttributeError(f"this object of type {self.type_!r} has no {key!r}; it has {sorted(self._json)}")
         return self[key]
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise attrs.exceptions.FrozenInstanceError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._json!r})"
@@ -204,17 +247,19 @@ class one_of:  # noqa: N801  # reads as a word in the generated fields
     as the one model that has no `type` of its own, else as an `UnknownObject`.
     """
 
-    __slots__ = ("_by_kind", "_default", "_names", "_package")
+    __slots__ = ("_by_kind", "_default", "_free_form", "_names")
 
     def __init__(self, *names: str) -> None:
         self._names = names
         self._by_kind: dict[str, type[Model]] | None = None
-        self._default: type[Model] = UnknownObject
+        self._default: Any = UnknownObject
+        self._free_form: Any = None  # the one of them that is a dict
 
     def _load(self) -> dict[str, type[Model]]:
         """Imports the models when an object is first read, so that importing one model imports no other."""
         models = import_module(f"{__package__}.models")
-        classes: list[type[Model]] = [getattr(models, name) for name in self._names]
+        classes: list[Any] = [getattr(models, name) for name in self._names]
+        self._free_form = next((cls for cls in classes if issubclass(cls, FreeForm)), None)
         general = classes if len(classes) == 1 else [cls for cls in classes if not cls._kinds]
         if len(general) == 1:
             self._default = general[0]
@@ -233,6 +278,8 @@ class one_of:  # noqa: N801  # reads as a word in the generated fields
             kind = value.get("type")
             if kind.__class__ is str:
                 cls = by_kind.get(kind, cls)
+        if cls is self._free_form:
+            return cls.from_dict(value)
         part = _new(cls)
         _set_json(part, value)
         return part
@@ -264,8 +311,3 @@ class either:  # noqa: N801  # reads as a word in the generated fields
 
     def __call__(self, value: Any) -> Any:
         return self._list(value) if value.__class__ is list else self._object(value)
-
-
-def sent_as(key: str, read: Reader | None = None) -> dict[str, Any]:
-    """The metadata of a field: the key it is sent under, and how its value is read where that is not as it was sent."""
-    return {"key": key, "read": read}

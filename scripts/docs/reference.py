@@ -12,7 +12,7 @@ import click
 import openai_thread_runs_api.models as models
 from facade import FILE_SEARCH_RESULT_CONTENT
 from facade.errors import STATUS_ERRORS
-from openai_thread_runs_api.model_base import Model
+from openai_thread_runs_api.model_base import FreeForm, Model
 from scripts.docs.examples import NOT_FOUND, Examples, pretty, without_content
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -546,13 +546,13 @@ class Reference:
 
     def _in_python(self, name: str) -> Iterator[str]:
         model = getattr(models, name, None)
-        if not (isinstance(model, type) and issubclass(model, Model)):
+        if not (isinstance(model, type) and issubclass(model, (Model, FreeForm))):
             return
         public = {"RunObject": "`facade.Run`, ", "RunStepObject": "`facade.RunStep`, "}.get(name, "")
         renamed = [
             f"`{field.metadata['key']}` is `{field.name}`"
-            for field in attrs.fields(model)
-            if field.metadata["key"] != field.name
+            for field in (attrs.fields(model) if attrs.has(model) else ())
+            if field.metadata.get("key", field.name) != field.name
         ]
         also = f"; {', '.join(renamed)} there" if renamed else ""
         yield f"In Python {public}`openai_thread_runs_api.models.{name}`{also}."

@@ -80,3 +80,28 @@ def plain(run: facade.Run, step: facade.RunStep) -> None:
     assert_type(run.temperature, float | None)
     assert_type(step.status, Literal["cancelled", "completed", "expired", "failed", "in_progress"])
     assert_type(run.to_dict(), dict[str, Any])
+    assert_type(dict(run), dict[str, Any])
+
+
+def labels(run: facade.Run) -> str | None:
+    """Metadata is a dict of texts."""
+    if run.metadata:
+        for key, value in run.metadata.items():
+            assert_type((key, value), tuple[str, str])
+        return run.metadata.get("oven")
+    return None
+
+
+def by_class(step: facade.RunStep) -> list[str]:
+    """The short names tell kinds apart as `type_` does."""
+    details = step.step_details
+    match details:
+        case facade.ToolCalls(tool_calls=calls):
+            return [call.function.name for call in calls if isinstance(call, facade.FunctionToolCall)]
+        case facade.MessageCreation():
+            return [details.message_creation.message_id]
+
+
+def total(usage: facade.RunUsage | facade.StepUsage | None) -> int:
+    """They are of use in signatures."""
+    return usage.total_tokens if usage else 0
