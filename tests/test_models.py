@@ -6,7 +6,9 @@ import copy
 import inspect
 import json
 import pickle
+import types
 import typing
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any, ClassVar
 
@@ -40,6 +42,26 @@ class TestTypes:
         assert fields.created_at.type is int
         assert "completed" in typing.get_args(fields.status.type)
         assert fields.usage.type == models.RunCompletionUsage | None
+
+    def test_kinds_narrow(self) -> None:
+        """In every union of models each member has a literal kind, or comparing `type_` narrows nothing."""
+
+        def unions(annotation: Any) -> Iterator[list[Any]]:
+            arguments = typing.get_args(annotation)
+            members = [part for part in arguments if isinstance(part, type) and issubclass(part, Model)]
+            if typing.get_origin(annotation) is types.UnionType and len(members) > 1:
+                yield members
+            for part in arguments:
+                yield from unions(part)
+
+        found = [
+            (members, [typing.get_origin(typing.get_type_hints(member).get("type_")) for member in members])
+            for model in MODELS
+            for annotation in typing.get_type_hints(model).values()
+            for members in unions(annotation)
+        ]
+        assert len(found) > 5
+        assert [members for members, kinds in found if set(kinds) != {typing.Literal}] == []
 
     def test_declared_types_are_the_specs(self) -> None:
         """No union has the general model in it: with it, no comparison of `type_` would narrow."""
@@ -117,6 +139,20 @@ class TestFreeForm:
             assert models.ModifyRunRequest(metadata=metadata).to_dict() == {"metadata": {"oven": "2"}}
 
 
+class TestReadOnly:
+    """Nothing that is read leads back into the model."""
+
+    @pytest.mark.parametrize("model", MODELS, ids=lambda cls: cls.__name__)
+    def test_lists_and_objects(self, model: type[Model]) -> None:
+        """A list or an object, wherever the spec has it or not, may be changed without changing what was sent."""
+        for key, name in model._names.items():
+            for sent in ([[1]], {"odd": [1]}):
+                item = model.from_dict({key: sent})
+                read = getattr(item, name)
+                read["odd" if isinstance(sent, dict) else 0].append(2)
+                assert item.to_dict() == {key: sent}
+
+
 class TestAsData:
     """What is made of a whole run or step."""
 
@@ -169,6 +205,15 @@ class TestAsData:
         assert set(given) == {field.name for field in attrs.fields(facade.Run)}
         assert given.pop("id") == "run_1"
         assert set(given.values()) == {None}
+
+    def test_keys_that_names_are_made_of(self) -> None:
+        """Unknown keys that look like fields, methods or `additional_properties` itself are unknown keys."""
+        odd = {"type_": 1, "object_": 2, "additional_properties": {"x": 3}, "keys": 4, "to_dict": 5, "_json": 6}
+        run = facade.Run.from_dict({"id": "run_1", "object": "thread.run", **odd})
+        assert attrs.asdict(run)["additional_properties"] == run.additional_properties == odd
+        assert run.object_ == "thread.run"
+        assert exactly(dict(run), {"id": "run_1", "object": "thread.run", **odd})
+        assert attrs.asdict(attrs.evolve(run))["additional_properties"] == odd
 
     def test_evolve_keeps_unknown_keys(self) -> None:
         """`attrs.evolve` changes a field and keeps what the spec does not name."""

@@ -3,6 +3,7 @@
 from typing import Any, Literal, assert_type
 
 import facade
+from openai_thread_runs_api.models import MessageObject
 
 
 def functions(step: facade.RunStep) -> list[str]:
@@ -105,3 +106,17 @@ def by_class(step: facade.RunStep) -> list[str]:
 def total(usage: facade.RunUsage | facade.StepUsage | None) -> int:
     """They are of use in signatures."""
     return usage.total_tokens if usage else 0
+
+
+def text(message: MessageObject) -> str:
+    """The parts of a message are told apart by their kind."""
+    said = ""
+    for part in message.content:
+        if part.type_ == "text":
+            said += part.text.value
+            for note in part.text.annotations:
+                if note.type_ == "file_citation":
+                    said += f"[{note.file_citation.file_id}]"
+        elif part.type_ == "refusal":
+            said += part.refusal
+    return said
