@@ -30,10 +30,10 @@ check: $(READY) ## format, lint, types, and whether the generated code is what t
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/python scripts/generate.py --check
-	$(BIN)/python scripts/relied_on.py
+	$(BIN)/python -m scripts.spec.relied_on
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github/workflows
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/shellcheck scripts/*.sh .ci/run
+	$(BIN)/shellcheck scripts/spec/*.sh .ci/run
 
 bench: ## measure beside other clients, in an environment of its own; writes docs/performance.*
 	$(PYTHON) -m scripts.bench
@@ -41,16 +41,16 @@ bench: ## measure beside other clients, in an environment of its own; writes doc
 docs: $(READY) ## build the documentation site into build/docs
 	$(BIN)/python -m scripts.docs
 
-pin: $(READY) ## take a new upstream spec: make pin SPEC=FILE
+pin: $(READY) ## take a new upstream spec: make pin SPEC=FILE [ARGS=--help]
 	$(if $(SPEC),,$(error say which: make $@ SPEC=FILE))
-	$(BIN)/python scripts/pin.py "$(SPEC)"
+	$(BIN)/python scripts/pin.py "$(SPEC)" $(ARGS)
 
 spec-diff: $(READY) ## say how an upstream spec differs from the pinned one: make spec-diff SPEC=FILE [ARGS=--help]
 	$(if $(SPEC),,$(error say which: make $@ SPEC=FILE))
-	@$(BIN)/python scripts/spec_diff.py "$(SPEC)" $(ARGS)
+	@$(BIN)/python -m scripts.spec.diff "$(SPEC)" $(ARGS)
 
 update-spec: $(READY) ## pin and generate from the newest upstream spec, where it differs
-	$(BIN)/python scripts/update_spec.py
+	$(BIN)/python -m scripts.spec.update
 
 generate: $(READY) ## make generated/ from the pinned spec
 	$(BIN)/python scripts/generate.py

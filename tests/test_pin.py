@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import inspect
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ import yaml
 from openapi_python_client import generate
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
+from scripts import pin
+from scripts.spec import pinning
+from scripts.spec.reading import SpecError, load
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-pin = importlib.import_module("pin")
 
 NO_OVERLAY = {"overlay": "1.0.0", "actions": [{"target": "$", "update": {}}]}
 
@@ -49,9 +50,14 @@ def json_of(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
+def pinned_of(whole: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Give the pinned form of a description."""
+    return pinning.pin(whole, overlay)[0]
+
+
 def pinned_schemas(**schemas: Any) -> dict[str, Any]:
     """Give the pinned schemas of a description with these."""
-    schemas_of: dict[str, Any] = pin.pin(description(schemas), NO_OVERLAY)["components"]["schemas"]
+    schemas_of: dict[str, Any] = pinned_of(description(schemas), NO_OVERLAY)["components"]["schemas"]
     return schemas_of
 
 
@@ -87,7 +93,7 @@ class TestWhatIsKept:
             whole["paths"][path] = {"parameters": parameters, "get": answers, "post": {"writes": "not kept"}}
         for path in ("/assistants", "/evals/{eval_id}/runs", "/chatkit/threads/{thread_id}", "/chatkit/threads"):
             whole["paths"][path] = {"get": {"responses": {"200": {"content": json_of("Eval")}}}}
-        pinned = pin.pin(whole, NO_OVERLAY)
+        pinned = pinned_of(whole, NO_OVERLAY)
         assert {path: list(item) for path, item in pinned["paths"].items()} == {
             path: ["get"] for path in [*reads, "/threads/{thread_id}/runs"]
         }
@@ -104,14 +110,14 @@ class TestWhatIsKept:
     )
     def test_every_path_on_runs(self, path: str) -> None:
         """A path counts wherever in a thread's runs it leads."""
-        assert list(pin.pin(description({}, path), NO_OVERLAY)["paths"]) == [path]
+        assert list(pinned_of(description({}, path), NO_OVERLAY)["paths"]) == [path]
 
     def test_a_prefix_is_left_out(self) -> None:
         """A prefix belongs to the base URL: it goes, and its own path parameters with it."""
         whole = description({}, "/api/projects/{project}/threads/{thread_id}/runs")
         operation = whole["paths"]["/api/projects/{project}/threads/{thread_id}/runs"]["get"]
         operation["parameters"].append({"name": "api-version", "in": "query", "required": True, "schema": {}})
-        pinned = pin.pin(whole, NO_OVERLAY)["paths"]["/threads/{thread_id}/runs"]["get"]
+        pinned = pinned_of(whole, NO_OVERLAY)["paths"]["/threads/{thread_id}/runs"]["get"]
         assert [parameter["name"] for parameter in pinned["parameters"]] == ["thread_id", "api-version"]
 
     def test_shared_parameters_join_the_operation(self) -> None:
@@ -122,7 +128,7 @@ class TestWhatIsKept:
             {"name": "thread_id", "in": "path", "required": True, "schema": {"type": "integer"}},
             {"name": "limit", "in": "query", "schema": {"type": "integer"}},
         ]
-        parameters = pin.pin(whole, NO_OVERLAY)["paths"]["/threads/{thread_id}/runs"]["get"]["parameters"]
+        parameters = pinned_of(whole, NO_OVERLAY)["paths"]["/threads/{thread_id}/runs"]["get"]["parameters"]
         assert {item["name"]: item["schema"]["type"] for item in parameters} == {
             "limit": "integer",
             "thread_id": "string",
@@ -137,18 +143,18 @@ class TestWhatIsKept:
             "type": "object",
             "properties": {name: {"type": "string"} for name in names},
         }
-        assert "Upstream's words" not in str(pin.pin(description({}), NO_OVERLAY))
+        assert "Upstream's words" not in str(pinned_of(description({}), NO_OVERLAY))
 
     def test_operations_have_one_tag_and_their_own_ids(self) -> None:
         """The tag decides the generated folder, the id the module: the first is fixed, the second upstream's."""
-        operation = pin.pin(description({}), NO_OVERLAY)["paths"]["/threads/{thread_id}/runs"]["get"]
+        operation = pinned_of(description({}), NO_OVERLAY)["paths"]["/threads/{thread_id}/runs"]["get"]
         assert (operation["tags"], operation["operationId"]) == (["Assistants"], "listRuns")
 
     def test_the_document_given_is_left_as_it_is(self) -> None:
         """Pinning changes nothing in what it is given."""
         whole = description({"Run": {"type": "object", "nullable": True, "title": "T"}})
         before = repr(whole)
-        pin.pin(whole, {"overlay": "1.0.0", "actions": [{"target": "$.info", "update": {"summary": "S"}}]})
+        pinned_of(whole, {"overlay": "1.0.0", "actions": [{"target": "$.info", "update": {"summary": "S"}}]})
         assert repr(whole) == before
 
 
@@ -230,7 +236,7 @@ class TestForm:
         """OpenAPI wants a description of every response: without one in the overlay it is HTTP's own phrase."""
         whole = description({})
         whole["paths"]["/threads/{thread_id}/runs"]["get"]["responses"] = {"429": {}, "default": {}}
-        responses = pin.pin(whole, NO_OVERLAY)["paths"]["/threads/{thread_id}/runs"]["get"]["responses"]
+        responses = pinned_of(whole, NO_OVERLAY)["paths"]["/threads/{thread_id}/runs"]["get"]["responses"]
         assert {status: item["description"] for status, item in responses.items()} == {
             "429": "Too Many Requests",
             "default": "Any other answer",
@@ -257,7 +263,7 @@ class TestForm:
             }
         )
         spec = tmp_path / "openapi.yaml"
-        spec.write_text(yaml.safe_dump(pin.pin(whole, NO_OVERLAY)), "utf-8")
+        spec.write_text(yaml.safe_dump(pinned_of(whole, NO_OVERLAY)), "utf-8")
         config = Config.from_sources(
             ConfigFile(literal_enums=True, post_hooks=[]),
             meta_type=MetaType.NONE,
@@ -288,7 +294,7 @@ class TestReading:
         """A status code is a name, `on` a word and a date a text: as OpenAPI has it, unlike YAML 1.1."""
         file = tmp_path / "spec.yaml"
         file.write_text("200: on\nyes: 2024-01-01\nat: 12:30:00\nn: ~\nb: true\ni: 7\nf: 1.5\n", "utf-8")
-        assert pin.load(file) == {
+        assert load(file) == {
             "200": "on",
             "yes": "2024-01-01",
             "at": "12:30:00",
@@ -302,13 +308,13 @@ class TestReading:
         """An alias means the last definition before it."""
         file = tmp_path / "spec.yaml"
         file.write_text("a: &x 1\nb: *x\nc: &x 2\nd: *x\n", "utf-8")
-        assert pin.load(file) == {"a": 1, "b": 1, "c": 2, "d": 2}
+        assert load(file) == {"a": 1, "b": 1, "c": 2, "d": 2}
 
     def test_json_is_read_too(self, tmp_path: Path) -> None:
         """JSON is read as JSON, with what YAML does not know."""
         file = tmp_path / "spec.json"
         file.write_text('\ufeff{"a":\t"\\ud83d\\ude00"}', "utf-8")
-        assert pin.load(file) == {"a": "\N{GRINNING FACE}"}
+        assert load(file) == {"a": "\N{GRINNING FACE}"}
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -336,16 +342,16 @@ class TestReading:
         """What cannot be read is refused, by its line where there is one."""
         file = tmp_path / "spec"
         file.write_bytes(content)
-        with pytest.raises(pin.SpecError, match=message):
-            pin.load(file)
+        with pytest.raises(SpecError, match=message):
+            load(file)
 
     def test_aliases_unfold_within_bounds(self, tmp_path: Path) -> None:
         """A few lines that stand for 10^10 nodes are refused before anything is unfolded."""
         lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 11)]
         file = tmp_path / "spec.yaml"
         file.write_text("\n".join(lines), "utf-8")
-        with pytest.raises(pin.SpecError, match="aliases unfold"):
-            pin.load(file)
+        with pytest.raises(SpecError, match="aliases unfold"):
+            load(file)
 
 
 class TestRefusals:
@@ -369,7 +375,7 @@ class TestRefusals:
     )
     def test_components_that_do_not_hold(self, schemas: dict[str, Any], message: str) -> None:
         """A reference has to lead to a component of the document, and a schema to be one."""
-        with pytest.raises(pin.SpecError, match=message):
+        with pytest.raises(SpecError, match=message):
             pinned_schemas(**schemas)
 
     @pytest.mark.parametrize(
@@ -390,8 +396,8 @@ class TestRefusals:
     )
     def test_no_description_of_runs(self, whole: dict[str, Any], message: str) -> None:
         """A document that does not describe runs is refused."""
-        with pytest.raises(pin.SpecError, match=message):
-            pin.pin(whole, NO_OVERLAY)
+        with pytest.raises(SpecError, match=message):
+            pinned_of(whole, NO_OVERLAY)
 
 
 class TestOverlay:
@@ -408,7 +414,7 @@ class TestOverlay:
         whole = description({})
         limit = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
         whole["paths"]["/threads/{thread_id}/runs"]["get"]["parameters"].append(limit)
-        pinned = pin.pin(whole, overlay)
+        pinned = pinned_of(whole, overlay)
         assert pinned["components"]["schemas"]["Run"] == {"type": "object", "description": "Ours."}
         operation = pinned["paths"]["/threads/{thread_id}/runs"]["get"]
         assert operation["parameters"][1]["schema"] == {"type": "integer", "maximum": 100}
@@ -419,7 +425,7 @@ class TestOverlay:
         whole = description({"Run": {"type": "object", "required": ["a", "b", "c"], "properties": {"a": {}, "b": {}}}})
         targets = ["$.components.schemas.Run.properties.a", "$.components.schemas.Run.required[0,1]"]
         overlay = {"overlay": "1.0.0", "actions": [{"target": target, "remove": True} for target in targets]}
-        pinned = pin.pin(whole, overlay)["components"]["schemas"]["Run"]
+        pinned = pinned_of(whole, overlay)["components"]["schemas"]["Run"]
         assert pinned == {"type": "object", "required": ["c"], "properties": {"b": {}}}
 
     @pytest.mark.parametrize(
@@ -435,8 +441,8 @@ class TestOverlay:
     )
     def test_an_entry_that_is_wrong_is_named(self, overlay: dict[str, Any], message: str) -> None:
         """A faulty entry is an error that names it."""
-        with pytest.raises(pin.SpecError, match=message):
-            pin.pin(description({}), overlay)
+        with pytest.raises(SpecError, match=message):
+            pinned_of(description({}), overlay)
 
 
 class Project:
@@ -536,9 +542,7 @@ class TestCommand:
         for fields in (["usage"], []):
             capsys.readouterr()
             assert project.pin(*fields) == 2
-            assert (
-                "1 entries without a place in it: $.components.schemas.Run.properties.usgae" in capsys.readouterr().err
-            )
+            assert "$.components.schemas.Run.properties.usgae" in capsys.readouterr().err
 
     def test_an_entry_for_a_newer_version_does_not_stop_an_older_one(self, project: Project) -> None:
         """An older description lacks the place and is pinned, and so is the next; the record says what is missing."""
@@ -559,15 +563,46 @@ class TestCommand:
         assert project.pin(unused=3) == 2
         assert USAGE in capsys.readouterr().err
 
+    def test_an_entry_that_has_to_change_is_named_by_its_place(
+        self, project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """With its line in the overlay and what to do; with --list-all every one, a line each."""
+        targets = [USAGE, "$.components.schemas.Run.properties.model"]
+        project.overlay(*targets)
+        assert project.pin("usage", "model") == 0
+        overlay = (project.folder / "overlay.yaml").read_text("utf-8").splitlines()
+        places = [
+            f"overlay.yaml, line {next(n for n, text in enumerate(overlay, 1) if text.endswith(target))}: {target}"
+            for target in targets
+        ]
+        capsys.readouterr()
+        assert project.pin() == 2
+        error = capsys.readouterr().err
+        assert places[0] in error
+        assert places[1] not in error
+        assert "2 entries without a place in it; let each target name the new place" in error
+        assert "--list-all" in error
+        assert pin.main([str(tmp_path / "spec.yaml"), "--list-all"]) == 2
+        assert capsys.readouterr().err.splitlines()[1:] == [f"  {place}" for place in places]
+
+    def test_an_entry_that_an_older_version_lacks_is_named_too(
+        self, project: Project, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """It is passed over, and said, in case the version only seems older."""
+        project.overlay(USAGE)
+        assert project.pin("usage", unused=3) == 0
+        assert project.pin() == 0
+        assert USAGE in capsys.readouterr().out.splitlines()[-1]
+
 
 class TestPinned:
     def test_every_entry_of_the_overlay_has_its_place(self) -> None:
         """The pinned spec is the newest version, in which no entry of the overlay goes without a place."""
-        assert pin.load(ROOT / "openapi" / "source.yaml")["overlay"]["without_place"] == []
+        assert load(ROOT / "openapi" / "source.yaml")["overlay"]["without_place"] == []
 
     def test_the_operations(self) -> None:
         """Reads and writes are all there, under the ids that the generated modules are called by."""
-        paths = pin.load(ROOT / "openapi" / "openapi.yaml")["paths"]
+        paths = load(ROOT / "openapi" / "openapi.yaml")["paths"]
         assert sorted(operation["operationId"] for item in paths.values() for operation in item.values()) == [
             "cancelRun",
             "createRun",
@@ -587,7 +622,7 @@ class TestPinned:
 
     def test_limit_has_its_bounds(self) -> None:
         """What upstream only says in prose is a rule here: a page has 1 to 100 objects."""
-        paths = pin.load(ROOT / "openapi" / "openapi.yaml")["paths"]
+        paths = load(ROOT / "openapi" / "openapi.yaml")["paths"]
         limits = [
             parameter["schema"]
             for item in paths.values()
@@ -599,7 +634,7 @@ class TestPinned:
 
     def test_an_empty_page_has_no_ids(self) -> None:
         """The first and last id of every list may be null."""
-        schemas = pin.load(ROOT / "openapi" / "openapi.yaml")["components"]["schemas"]
+        schemas = load(ROOT / "openapi" / "openapi.yaml")["components"]["schemas"]
         pages = [schema["properties"] for name, schema in schemas.items() if name.startswith("List")]
         assert [(page["first_id"]["type"], page["last_id"]["type"]) for page in pages] == [
             (["string", "null"],) * 2
@@ -607,18 +642,18 @@ class TestPinned:
 
     def test_approvals_can_be_sent_without_outputs(self) -> None:
         """Neither of the two is required: a run waits for the one or the other."""
-        schema = pin.load(ROOT / "openapi" / "openapi.yaml")["components"]["schemas"]["SubmitToolOutputsRunRequest"]
+        schema = load(ROOT / "openapi" / "openapi.yaml")["components"]["schemas"]["SubmitToolOutputsRunRequest"]
         assert "required" not in schema
         assert {"tool_outputs", "tool_approvals"} < schema["properties"].keys()
 
     def test_what_is_pinned_can_be_pinned_anew(self) -> None:
         """The overlay adds nothing twice."""
-        pinned = pin.load(ROOT / "openapi" / "openapi.yaml")
-        assert pin.pin(pinned, pin.load(ROOT / "openapi" / "overlay.yaml")) == pinned
+        pinned = load(ROOT / "openapi" / "openapi.yaml")
+        assert pinned_of(pinned, load(ROOT / "openapi" / "overlay.yaml")) == pinned
 
     def test_operations_that_stream_say_so(self) -> None:
         """The three that start or go on with a run may answer with its events."""
-        pinned = pin.load(ROOT / "openapi" / "openapi.yaml")
+        pinned = load(ROOT / "openapi" / "openapi.yaml")
         events = {"schema": {"$ref": "#/components/schemas/AssistantStreamEvent"}}
         assert [
             operation["operationId"]
@@ -629,7 +664,7 @@ class TestPinned:
 
     def test_everything_a_caller_meets_is_described(self) -> None:
         """Every operation, parameter, response, schema and field has words of the project's own."""
-        pinned = pin.load(ROOT / "openapi" / "openapi.yaml")
+        pinned = load(ROOT / "openapi" / "openapi.yaml")
         missing = []
         for path, item in pinned["paths"].items():
             for method, operation in item.items():

@@ -6,7 +6,6 @@ import ast
 import copy
 import importlib
 import inspect
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,9 @@ import yaml
 from facade import FILE_SEARCH_RESULT_CONTENT, _operations
 from facade._arguments import PageQuery, RunKey
 from facade.server import app
+from scripts.spec import description, relied_on
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-relied_on = importlib.import_module("relied_on")
-description = importlib.import_module("_description")
 
 PINNED = yaml.load((ROOT / "openapi" / "openapi.yaml").read_bytes(), yaml.CSafeLoader)
 FIELDS = [(schema, field) for schema, fields in relied_on.FIELDS.items() for field in fields]
@@ -243,7 +240,7 @@ def test_command_names_what_is_missing(
     assert capsys.readouterr() == ("", "")
     assert relied_on.main(["--spec", str(file)]) == 1
     assert capsys.readouterr().err.splitlines() == [
-        f"{file} lacks what the facade relies on (scripts/relied_on.py):",
+        f"{file} lacks what the facade relies on (scripts/spec/relied_on.py):",
         "operation getRun (GET /threads/{thread_id}/runs/{run_id}) is missing",
     ]
     assert relied_on.main(["--spec", str(tmp_path / "none.yaml")]) == 2

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import copy
-import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from scripts.spec import diff as spec_diff
+from scripts.spec import differences as diff
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-diff = importlib.import_module("_diff")
-spec_diff = importlib.import_module("spec_diff")
 
 BOTH, READERS, WRITERS, NOBODY = {"readers", "writers"}, {"readers"}, {"writers"}, set[str]()
 PINNED = yaml.load((ROOT / "openapi" / "openapi.yaml").read_bytes(), yaml.CSafeLoader)
@@ -404,7 +402,7 @@ def test_what_cannot_be_compared_is_an_error(
     assert spec_diff.main([str(spec), "--exit-code"]) == 2
 
     error = capsys.readouterr().err
-    assert error.startswith(f"spec_diff: {spec}: ")
+    assert error.startswith(f"spec-diff: {spec}: ")
     assert error.count("\n") == 1
 
 

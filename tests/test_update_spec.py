@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import http.server
-import importlib
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +16,9 @@ import httpx
 import pytest
 import yaml
 
+from scripts.spec import update as update_spec
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-update_spec = importlib.import_module("update_spec")
 
 PINNED = yaml.load((ROOT / "openapi" / "openapi.yaml").read_bytes(), yaml.CSafeLoader)
 
@@ -160,7 +158,7 @@ class Repository:
         if content is not None:
             (self.clone / "openapi" / "file").write_text(content)
             summary.write_text("1 difference.\n")
-        return self._run("bash", str(ROOT / "scripts" / "propose_spec.sh"), str(summary), outcome, at=self.clone)
+        return self._run("bash", str(ROOT / "scripts" / "spec" / "propose.sh"), str(summary), outcome, at=self.clone)
 
     def said(self) -> str:
         """Give how `gh` was called since it was last asked, and the texts that it was given."""

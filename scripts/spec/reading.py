@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,27 @@ MAX_NODE_COUNT = 5_000_000
 
 class SpecError(ValueError):
     """A document that cannot be pinned. The message is one line, made for the person who ran the command."""
+
+
+class FileError(Exception):
+    """What ends a command: names a file, and says what is wrong with it."""
+
+
+@contextlib.contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Name the file that an error is about.
+
+    Raises:
+        FileError: Anything was wrong with it.
+    """
+    try:
+        yield
+    except RecursionError:
+        raise FileError(f"{path}: it is nested too deeply") from None
+    except SpecError as error:
+        raise FileError(f"{path}: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise FileError(f"{error.filename or path}: {error.strerror}") from None
 
 
 class DuplicateKeyError(SpecError):

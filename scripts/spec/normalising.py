@@ -10,9 +10,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from _reading import SpecError, as_mapping
 from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
 from openapi_schema_validator import OAS31Validator
+
+from scripts.spec.reading import SpecError, as_mapping
 
 # Every operation carries this one tag, the one that upstream gives them: the generator makes a folder of it.
 TAG = "Assistants"

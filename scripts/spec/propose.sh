@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Opens a pull request with what update_spec.py changed, or brings the open one up to date. Without a change: nothing.
+# Opens a pull request with what `make update-spec` changed, or brings the open one up to date. Without a change: nothing.
 #
-#     scripts/propose_spec.sh SUMMARY [OUTCOME]
+#     scripts/spec/propose.sh SUMMARY [OUTCOME]
 #
-# SUMMARY is the file that update_spec.py wrote; OUTCOME says how the checks ended. They are the pull request's text.
+# SUMMARY is the file that `make update-spec` wrote; OUTCOME says how the checks ended. They are the pull request's text.
 # Needs git and gh, a clone of the repository, and GH_TOKEN, which may write contents and pull requests.
 set -euo pipefail
 summary=$1

@@ -1,6 +1,6 @@
 """Print how an OpenAPI description differs from the pinned one, in the words of a caller.
 
-    python scripts/spec_diff.py SPEC [--base FILE] [--format text|markdown] [--exit-code]
+    python -m scripts.spec.diff SPEC [--base FILE] [--format text|markdown] [--exit-code]
 
 SPEC is pinned in memory, as `make pin` would, and compared with openapi/openapi.yaml or the base; nothing is written.
 Either may be a whole description or a pinned one.
@@ -17,9 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from _diff import as_markdown, as_text, describe
-from pin import FOLDER, TITLE, SpecError, load, pin
+from scripts.spec.differences import as_markdown, as_text, describe
+from scripts.spec.pinning import TITLE, pin
+from scripts.spec.reading import FileError, about, load
 
+FOLDER = Path(__file__).resolve().parents[2] / "openapi"
 NOT_BREAKING = 1
 ERROR = 2
 BREAKING = 3
@@ -37,20 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"end with {NOT_BREAKING} where something differs, with {BREAKING} where that is breaking",
     )
     arguments = parser.parse_args(argv)
-    sides = []
-    for path in (arguments.base, arguments.spec):
-        try:
-            sides.append(_pinned(path))
-        except RecursionError:
-            print(f"spec_diff: {path}: it is nested too deeply", file=sys.stderr)
-            return ERROR
-        except SpecError as error:
-            print(f"spec_diff: {path}: {' '.join(str(error).split())}", file=sys.stderr)
-            return ERROR
-        except OSError as error:
-            print(f"spec_diff: {path}: {error.strerror}", file=sys.stderr)
-            return ERROR
-    differences = describe(*sides)
+    try:
+        differences = describe(_pinned(arguments.base), _pinned(arguments.spec))
+    except FileError as error:
+        print(f"spec-diff: {error}", file=sys.stderr)
+        return ERROR
     print(as_markdown(differences) if arguments.format == "markdown" else as_text(differences))
     if not arguments.exit_code or not differences:
         return 0
@@ -58,10 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _pinned(path: Path) -> dict[str, Any]:
-    document = load(path)
-    info = document.get("info")
-    is_pinned = isinstance(info, dict) and info.get("title") == TITLE
-    return document if is_pinned else pin(document, load(FOLDER / "overlay.yaml"))
+    with about(path):
+        document = load(path)
+        info = document.get("info")
+        is_pinned: bool = isinstance(info, dict) and info.get("title") == TITLE
+        return document if is_pinned else pin(document, load(FOLDER / "overlay.yaml"))[0]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Take the newest upstream description: pin it, generate from it, and say what changed.
 
-    python scripts/update_spec.py [SPEC] [--summary FILE]
+    python -m scripts.spec.update [SPEC] [--summary FILE]
 
 SPEC is a file, or an https address, which is fetched; without one it is upstream's own. Where the pinned description
 stays as it is, nothing is written. Else openapi/ and generated/ are made anew, and FILE gets the differences as
@@ -11,16 +11,18 @@ nothing can be generated from it.
 from __future__ import annotations
 
 import argparse
-import contextlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import generate
 import httpx
-import pin
-from _diff import as_markdown, describe
+
+from scripts import generate
+from scripts.pin import FOLDER, ROOT, pin_file
+from scripts.spec.differences import as_markdown, as_text, describe
+from scripts.spec.reading import FileError, load
 
 UPSTREAM = "https://raw.githubusercontent.com/openai/openai-openapi/HEAD/openapi.yaml"
 MAX_BYTES = 50_000_000
@@ -45,7 +47,7 @@ def fetch(address: str, file: Path) -> None:
                 raise httpx.HTTPError(f"it is larger than {MAX_BYTES:,} bytes")
 
 
-def update(spec: Path, summary: Path, *, folder: Path = pin.FOLDER, generated: Path = pin.ROOT / "generated") -> int:
+def update(spec: Path, summary: Path, *, folder: Path = FOLDER, generated: Path = ROOT / "generated") -> int:
     """Pin and generate where something changed, and give the exit code.
 
     Args:
@@ -53,19 +55,20 @@ def update(spec: Path, summary: Path, *, folder: Path = pin.FOLDER, generated: P
         summary: the file for the differences as Markdown; written only where there are any
         folder: where the pinned description is
         generated: the folder of the generated package
+
+    Raises:
+        FileError: It cannot be pinned.
     """
     pinned = folder / "openapi.yaml"
     with tempfile.TemporaryDirectory() as scratch:
-        with contextlib.redirect_stdout(None):  # it is not yet written where it belongs
-            code = pin.main([str(spec), "--output", scratch])
-        if code:
-            return code
-        if (Path(scratch) / "openapi.yaml").read_bytes() == pinned.read_bytes():
+        new = Path(scratch)
+        pin_file(spec, new, lists_all=True)
+        if (new / "openapi.yaml").read_bytes() == pinned.read_bytes():
             print(f"{pinned} is up to date: nothing was written")
             return 0
-        differences = describe(pin.load(pinned), pin.load(Path(scratch) / "openapi.yaml"))
-    if code := pin.main([str(spec), "--output", str(folder)]):
-        return code
+        differences = describe(load(pinned), load(new / "openapi.yaml"))
+        shutil.copytree(new, folder, dirs_exist_ok=True)
+    print(as_text(differences))
     if code := generate.main(["--spec", str(pinned), "--output", str(generated)]):
         return code
     summary.parent.mkdir(parents=True, exist_ok=True)
@@ -77,19 +80,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code."""
     parser = argparse.ArgumentParser(description="Take the newest upstream description.")
     parser.add_argument("spec", nargs="?", default=UPSTREAM, help="a file or an https address (default: upstream's)")
-    parser.add_argument("--summary", type=Path, default=pin.ROOT / "build" / "spec-diff.md", help="what changed")
+    parser.add_argument("--summary", type=Path, default=ROOT / "build" / "spec-diff.md", help="what changed")
     arguments = parser.parse_args(argv)
     arguments.summary.unlink(missing_ok=True)
-    if not arguments.spec.startswith("https://"):
-        return update(Path(arguments.spec), arguments.summary)
     with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "openapi.yaml"
+        spec = Path(arguments.spec)
         try:
-            fetch(arguments.spec, file)
-        except httpx.HTTPError as error:
-            print(f"update_spec: {arguments.spec} cannot be fetched: {error}", file=sys.stderr)
+            if arguments.spec.startswith("https://"):
+                spec = Path(scratch) / "openapi.yaml"
+                fetch(arguments.spec, spec)
+            return update(spec, arguments.summary)
+        except (FileError, httpx.HTTPError) as error:
+            print(f"update-spec: {arguments.spec}: {error}", file=sys.stderr)
             return 2
-        return update(file, arguments.summary)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ As of 2026-11 oas-patch, the library for this, passes over a target that finds n
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import jsonpath_rfc9535 as jsonpath
-from _reading import SpecError
+import yaml
+
+from scripts.spec.reading import SpecError
 
 
 def apply_overlay(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -62,6 +65,14 @@ def find(target: str, document: dict[str, Any]) -> jsonpath.JSONPathNodeList:
         return jsonpath.find(target, document)
     except jsonpath.JSONPathError as error:
         raise SpecError(f"the overlay entry {target}: {error}") from None
+
+
+def lines(path: Path) -> dict[str, int]:
+    """Give the line of each entry of an overlay's file, by its target."""
+    root: Any = yaml.compose(path.read_bytes(), yaml.CSafeLoader)
+    (actions,) = (value.value for key, value in root.value if key.value == "actions")
+    entries = (item for action in actions for item in action.value)
+    return {value.value: key.start_mark.line + 1 for key, value in entries if key.value == "target"}
 
 
 def _update(node: jsonpath.JSONPathNode, update: Any, target: str) -> None:

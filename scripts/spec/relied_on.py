@@ -1,6 +1,6 @@
 """Check that a pinned description has what the facade relies on; this is the one list of it.
 
-    python scripts/relied_on.py [--spec FILE]
+    python -m scripts.spec.relied_on [--spec FILE]
 
 Names each operation, parameter, field and value that is missing, a line each, and ends with 1 where one is, with 2
 where the file cannot be read.
@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from _description import Description, request_line
-from _reading import SpecError, load
 from openapi_schema_validator import OAS31Validator
 
 from facade import FILE_SEARCH_RESULT_CONTENT
+from scripts.spec.description import Description, request_line
+from scripts.spec.reading import SpecError, load
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Operation(NamedTuple):
@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"relied_on: {arguments.spec}: {error.strerror}", file=sys.stderr)
         return 2
     if lines:
-        heading = f"{arguments.spec} lacks what the facade relies on (scripts/relied_on.py):"
+        heading = f"{arguments.spec} lacks what the facade relies on (scripts/spec/relied_on.py):"
         print(heading, *lines, sep="\n", file=sys.stderr)
     return 1 if lines else 0
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from _description import FORMATS, PLACE_KEYS, Description, Form, Key, quoted, request_line
+from scripts.spec.description import FORMATS, PLACE_KEYS, Description, Form, Key, quoted, request_line
 
 Who = Literal["readers", "writers"]
 Bump = Literal["major", "minor", "patch", "none"]
