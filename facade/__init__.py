@@ -34,6 +34,9 @@ from facade.errors import (
     PaginationError,
     PermissionDeniedError,
     RateLimitError,
+    RunFailedError,
+    StreamCutError,
+    StreamError,
     UnprocessableEntityError,
 )
 
@@ -121,9 +124,12 @@ __all__ = [
     "RequiredAction",
     "RequiredToolCall",
     "Run",
+    "RunFailedError",
     "RunStep",
     "RunUsage",
     "StepUsage",
+    "StreamCutError",
+    "StreamError",
     "ToolCalls",
     "UnknownObject",
     "UnprocessableEntityError",

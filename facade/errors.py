@@ -13,9 +13,12 @@
       │    ├─ RateLimitError              429
       │    └─ InternalServerError         500-599
       ├─ APIConnectionError            no whole answer came: refused, reset, cut short, TLS
-      │    └─ APITimeoutError             timeout_sec or deadline_sec passed (a TimeoutError too)
+      │    ├─ APITimeoutError             timeout_sec or deadline_sec passed (a TimeoutError too)
+      │    └─ StreamCutError              an event stream ended before its run was at rest
       ├─ APIResponseError              a 2xx answer that is not what the operation answers
-      └─ PaginationError               a walk that cannot end or would lose data
+      ├─ PaginationError               a walk that cannot end or would lose data
+      ├─ RunFailedError                a run waited for with `check` failed, or ended early
+      └─ StreamError                   an `error` event of a stream
 
 Other bad arguments raise ValueError or TypeError before any request, and a client that was closed raises RuntimeError.
 No message holds a key.
@@ -23,7 +26,10 @@ No message holds a key.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openai_thread_runs_api.models import RunObject
 
 
 class ConfigurationError(ValueError):
@@ -148,7 +154,13 @@ class APIConnectionError(APIError):
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """`timeout_sec` passed in an attempt, or `deadline_sec` in the whole call."""
+    """`timeout_sec` passed in an attempt, or `deadline_sec` in the whole call.
+
+    Attributes:
+        run: where a run was waited for: the run as last read; else, and where it was not read once, None
+    """
+
+    run: RunObject | None = None
 
 
 class APIResponseError(APIError):
@@ -157,6 +169,54 @@ class APIResponseError(APIError):
 
 class PaginationError(APIError):
     """A walk that cannot end or would lose data: a cursor that came before, or more promised and nothing to follow."""
+
+
+class RunFailedError(APIError):
+    """A run that was waited for with `check` has ended, and is not completed.
+
+    Attributes:
+        run: the run, with `status`, `last_error` and `incomplete_details`
+    """
+
+    def __init__(self, message: str, run: RunObject) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+class StreamError(APIError):
+    """The server said in its event stream that something went wrong.
+
+    Attributes:
+        code, type, param: what the event says, None where it says nothing
+        run: the run as last told; None before it was
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        type: str | None = None,  # noqa: A002  # the envelope's own word
+        param: str | None = None,
+        run: RunObject | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.type = type
+        self.param = param
+        self.run = run
+
+
+class StreamCutError(APIConnectionError):
+    """An event stream ended before its run was at rest. The run goes on: `RunStream.result` follows it.
+
+    Attributes:
+        run: the run as last told; None before it was
+    """
+
+    def __init__(self, message: str, run: RunObject | None = None) -> None:
+        super().__init__(message)
+        self.run = run
 
 
 STATUS_ERRORS: dict[int, type[APIStatusError]] = {

@@ -425,3 +425,11 @@ def paths(server: Server) -> list[str]:
 def ids(items: Iterable[Any]) -> list[str]:
     """The ids of runs or steps."""
     return [item.id for item in items]
+
+
+def waiting_run(*calls: Any, approvals: bool = False, **fields: Any) -> dict[str, Any]:
+    """A run that waits for the outputs of these calls, or for their approval."""
+    kind, key = ("submit_tool_approval",) * 2 if approvals else ("submit_tool_outputs",) * 2
+    return a_run(
+        **{"status": "requires_action", "required_action": {"type": kind, key: {"tool_calls": list(calls)}}, **fields}
+    )

@@ -1,0 +1,106 @@
+"""Makes the JSON body of a request of what a caller gives; refuses what JSON has no form for before any request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+MAX_METADATA = 16
+MAX_METADATA_KEY = 64
+MAX_METADATA_VALUE = 512
+
+
+def make_body(fields: Mapping[str, Any], additional_body: Any = None) -> bytes:
+    """A body.
+
+    Args:
+        fields: by their names; one that is None is left out
+        additional_body: further fields, which win; a None here is sent as null
+
+    Raises:
+        TypeError, ValueError: a field has no JSON form; the text names it, and shows nothing of it.
+    """
+    texts = {name: as_json(name, value) for name, value in fields.items() if value is not None}
+    if additional_body is not None:
+        added = read_mapping("additional_body", additional_body)
+        texts |= {name: as_json(f"additional_body[{name!r}]", value) for name, value in added.items()}
+    return "{{{}}}".format(", ".join(f"{json.dumps(name)}: {text}" for name, text in texts.items())).encode()
+
+
+def as_json(name: str, value: Any, *, ascii_only: bool = True) -> str:
+    """The JSON text of a parameter's value: models, mappings and tuples too.
+
+    Raises:
+        TypeError: it has a set, a generator, bytes or another thing that JSON has no form for.
+        ValueError: it has a number that JSON has no form for, contains itself, or is too deep.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, default=_plain, ensure_ascii=ascii_only)
+    except TypeError as error:
+        problem: Exception = TypeError(f"{name} cannot be sent: {error}")
+    except RecursionError:
+        problem = ValueError(f"{name} cannot be sent: it is nested too deep")
+    except ValueError as error:
+        problem = ValueError(f"{name} cannot be sent: {error}")
+    raise problem
+
+
+def _plain(value: Any) -> Any:
+    """What `json` does not know by itself."""
+    from openai_thread_runs_api.model_base import Model
+
+    if isinstance(value, Model):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"JSON has no form for a {type(value).__name__}")
+
+
+def read_mapping(name: str, value: Any) -> dict[str, Any]:
+    """A mapping, or a model, with strs as keys.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, Mapping) and not hasattr(value, "to_dict"):
+        raise TypeError(f"{name} is a mapping, not {type(value).__name__}")
+    items = dict(value) if isinstance(value, Mapping) else value.to_dict()
+    for key in items:
+        if not isinstance(key, str):
+            raise TypeError(f"the keys of {name} are strs, not {type(key).__name__}")
+    return items
+
+
+def check_metadata(name: str, value: Any) -> None:
+    """Refuses metadata that no server takes; None, which is not sent, passes.
+
+    Raises:
+        TypeError, ValueError: it is no mapping of strs to strs, or is too large.
+    """
+    if value is None:
+        return
+    pairs = read_mapping(name, value)
+    if len(pairs) > MAX_METADATA:
+        raise ValueError(f"{name} has {len(pairs)} pairs; there may be {MAX_METADATA}")
+    for key, text in pairs.items():
+        if not isinstance(text, str):
+            raise TypeError(f"the values of {name} are strs; that of {key[:80]!r} is a {type(text).__name__}")
+        if len(key) > MAX_METADATA_KEY or len(text) > MAX_METADATA_VALUE:
+            raise ValueError(
+                f"{name} has a key or value that is too long ({key[:80]!r}); "
+                f"a key may have {MAX_METADATA_KEY} characters, a value {MAX_METADATA_VALUE}"
+            )
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """The texts in mappings under the key `headers`, however deep: tokens for the servers that a run's tools call."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "headers" and isinstance(item, Mapping):
+                yield from (text for text in item.values() if isinstance(text, str) and text)
+            else:
+                yield from secrets_in(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from secrets_in(item)

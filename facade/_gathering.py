@@ -1,0 +1,261 @@
+"""Puts together what a stream tells piece by piece: its run, and its steps and messages as far as they are known."""
+
+from __future__ import annotations
+
+import io
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from facade.errors import APIResponseError
+
+if TYPE_CHECKING:
+    from openai_thread_runs_api.model_base import Model
+
+APPENDED = frozenset(("value", "arguments", "input", "logs"))
+"""What a delta gives a further piece of; whatever else it has takes the place of what was there."""
+
+STEP, MESSAGE = "thread.run.step", "thread.message"
+MODELS = {
+    "thread.run": "RunObject",
+    STEP: "RunStepObject",
+    MESSAGE: "MessageObject",
+    f"{STEP}.delta": "RunStepDeltaObject",
+    f"{MESSAGE}.delta": "MessageDeltaObject",
+}
+
+NODE_BYTES = 16
+"""What each key and each item counts for besides its text, so that a great many empty ones count too."""
+
+
+class Gathering:
+    """Takes each event's data, and knows the run, the steps and the messages that they make.
+
+    A whole object takes the place of what was gathered, a delta is merged in. Whatever a server says, nothing fails
+    here but more than there is room for.
+
+    Args:
+        max_bytes: how much the steps and messages may hold
+
+    Attributes:
+        run: the run as told last; None before
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.run: Any = None
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._objects: dict[str, dict[str, _Object]] = {STEP: {}, MESSAGE: {}}
+
+    @property
+    def steps(self) -> list[Any]:
+        """The steps so far, in order of first appearance."""
+        return [step.model(STEP) for step in self._objects[STEP].values()]
+
+    @property
+    def messages(self) -> list[Any]:
+        """The messages so far, in order of first appearance."""
+        return [message.model(MESSAGE) for message in self._objects[MESSAGE].values()]
+
+    def take(self, event: str, data: Any) -> tuple[Any, tuple[str, ...]]:
+        """Takes an event's name and data.
+
+        Returns:
+            The data as what it is: a run, a step, a message, a delta, else the JSON value itself; and the pieces of
+            text that it adds.
+
+        Raises:
+            APIResponseError: the steps and messages hold more than they may.
+        """
+        kind = _kind(event)
+        object_id = data.get("id") if isinstance(data, dict) else None
+        if not kind or not isinstance(object_id, str) or not object_id.strip() or data.get("object", kind) != kind:
+            return data, ()
+        model = _model(kind, data)
+        if kind == "thread.run":
+            self.run = model
+            return model, ()
+        objects = self._objects[kind.removesuffix(".delta")]
+        if object_id not in objects:
+            objects[object_id] = _Object({"id": object_id, "object": kind.removesuffix(".delta")})
+        gathered = objects[object_id]
+        before = gathered.weight
+        texts: tuple[str, ...] = ()
+        if kind in self._objects:
+            gathered.replace(data)
+            if event in ("thread.message.completed", "thread.message.incomplete") and not gathered.is_told:
+                texts = _texts(data)  # of a server that sends no deltas
+        else:
+            gathered.merge(data.get("delta"))
+            texts = _texts(data.get("delta")) if kind == f"{MESSAGE}.delta" else ()
+        gathered.is_told = gathered.is_told or bool(texts)
+        self._size += gathered.weight - before
+        if self._size > self._max_bytes:
+            raise APIResponseError(
+                f"the stream's steps and messages are larger than max_response_bytes={self._max_bytes}; allow more"
+            )
+        return model, texts
+
+    def put(self, kind: str, models: list[Any]) -> None:
+        """Takes whole objects that were read besides the stream, in the place of what was gathered of the kind."""
+        self._objects[kind] = {model.id: _Object(model._json) for model in models}
+
+
+class _Object:
+    """A step or message as gathered: as it was sent while it is whole, else with its deltas merged in."""
+
+    def __init__(self, json: dict[str, Any]) -> None:
+        self.is_told = False
+        self.weight = 0
+        self.replace(json)
+
+    def replace(self, json: dict[str, Any]) -> None:
+        self._json = json
+        self._is_sent = True
+        self._model: Any = None
+        self.weight = _weight(json)
+
+    def merge(self, delta: Any) -> None:
+        if self._is_sent:
+            self._json, self._is_sent = _open(self._json), False  # a caller may hold it as a model, which stays
+        self._model = None
+        if isinstance(delta, dict):
+            self.weight += _merge(self._json, delta, False)
+
+    def model(self, kind: str) -> Any:
+        if self._model is None:
+            self._model = _model(kind, self._json if self._is_sent else _closed(self._json))
+        return self._model
+
+
+def _kind(event: str) -> str:
+    """What an event's data should be, by its name: `thread.run.step.delta`, `thread.run.step` for all others of it."""
+    if event in MODELS:
+        return event if event.endswith(".delta") else ""
+    return event.rpartition(".")[0] if event.rpartition(".")[0] in MODELS else ""
+
+
+def _model(kind: str, json: dict[str, Any]) -> Model:
+    model: type[Model] = getattr(import_module("openai_thread_runs_api.models"), MODELS[kind])
+    return model._of(json)
+
+
+def _texts(message: Any) -> tuple[str, ...]:
+    """The texts of a message's or a delta's content, whatever shape it is of."""
+    content = message.get("content") if isinstance(message, dict) else None
+    parts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    values = [text.get("value") for text in parts if isinstance(text, dict)]
+    return tuple(value for value in values if isinstance(value, str) and value)
+
+
+class _Items(dict[int, dict[str, Any]]):
+    """A list's objects by their index, in whatever order they come."""
+
+
+class _Text(io.StringIO):
+    """A text that grows: n pieces cost n, where adding each to what is there would cost n²."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(newline="")
+        self.weight = 0
+        self.append(text)
+
+    def append(self, piece: str) -> int:
+        self.write(piece)
+        weight = _weight(piece)
+        self.weight += weight
+        return weight
+
+
+def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> int:
+    """Merges a delta in.
+
+    Args:
+        old: what was gathered, opened
+        delta: what has changed
+        in_item: whether it is, or is in, an item told by its index: only there texts are appended
+
+    Returns:
+        By how much what was gathered has grown.
+    """
+    growth = 0
+    for key, new in delta.items():
+        now = old.get(key)
+        if isinstance(new, dict):
+            if not isinstance(now, dict) or isinstance(now, _Items):
+                growth += _put(old, key, {})
+            growth += _merge(old[key], new, in_item)
+        elif _is_items(new) or (new == [] and isinstance(now, _Items)):
+            if not isinstance(now, _Items):
+                growth += _put(old, key, _Items())
+            growth += _merge_items(old[key], new)
+        elif in_item and key in APPENDED and isinstance(now, (str, _Text)) and (new is None or isinstance(new, str)):
+            if not isinstance(now, _Text):
+                now = old[key] = _Text(now)
+            growth += now.append(new or "")
+        else:
+            growth += _put(old, key, _open(new))
+    return growth
+
+
+def _merge_items(old: _Items, delta: list[dict[str, Any]]) -> int:
+    growth = 0
+    for position, item in enumerate(delta):
+        index = item.get("index")
+        place = index if _is_index(index) else position
+        if place not in old:
+            old[place] = {}
+            growth += NODE_BYTES
+        growth += _merge(old[place], {key: value for key, value in item.items() if key != "index"}, True)
+    return growth
+
+
+def _put(old: dict[str, Any], key: str, value: Any) -> int:
+    before = _weight({key: old[key]}) if key in old else 0
+    old[key] = value
+    return _weight({key: value}) - before
+
+
+def _is_index(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_items(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and all(isinstance(item, dict) for item in value)
+        and any(_is_index(item.get("index")) for item in value)
+    )
+
+
+def _open(value: Any) -> Any:
+    """A JSON value as what deltas can be merged into; it shares nothing that merging changes."""
+    if isinstance(value, dict):
+        return {key: _open(item) for key, item in value.items()}
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return _Items(enumerate(map(_open, value)))
+    return value
+
+
+def _closed(value: Any) -> Any:
+    """The JSON value of an opened one."""
+    if isinstance(value, _Text):
+        return value.getvalue()
+    if isinstance(value, _Items):
+        return [_closed(item) for _, item in sorted(value.items())]
+    if isinstance(value, dict):
+        return {key: _closed(item) for key, item in value.items()}
+    return value
+
+
+def _weight(value: Any) -> int:
+    if isinstance(value, _Text):
+        return value.weight
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, _Items):
+        return sum(NODE_BYTES + _weight(item) for item in value.values())
+    if isinstance(value, dict):
+        return sum(NODE_BYTES + _weight(key) + _weight(item) for key, item in value.items())
+    if isinstance(value, list):
+        return sum(NODE_BYTES + _weight(item) for item in value)
+    return 0

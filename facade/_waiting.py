@@ -1,0 +1,153 @@
+"""Follows a run until it rests, without I/O: when to ask next, which errors to ride out, and when time is up.
+
+`waiting` is a generator, as `exchange` is: it yields a `Poll` to ask, a `Pause` to wait or a `Cancel` to send; whoever
+drives it sends back what the poll gave, or throws the `APIError` for which it gave nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Generator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from facade._exchange import MAX_WAIT_SEC, Clock, Pause
+from facade.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, RunFailedError
+
+if TYPE_CHECKING:
+    from openai_thread_runs_api.models import RunObject
+
+GOES_ON = ("queued", "in_progress", "cancelling")
+"""The statuses of a run that is at work; every other, known or not, ends a wait."""
+
+ENDED = ("completed", "failed", "cancelled", "expired", "incomplete")
+"""The statuses that a run never leaves."""
+
+FIRST_POLLS_SEC = (1 / 3, 2 / 3)
+RIDDEN_OUT = 2
+MIN_HINT_SEC, MAX_HINT_SEC = 0.1, 60.0
+
+
+class Poll(NamedTuple):
+    """Read the run, within what is left of the whole wait; send back the run and the answer's headers."""
+
+
+class Cancel(NamedTuple):
+    """Send one cancel, whatever comes of it."""
+
+
+def is_one_of(status: Any, statuses: Collection[str]) -> bool:
+    """Whether a status, which a server may send as anything, is one of these."""
+    return isinstance(status, str) and status in statuses
+
+
+def goes_on(run: RunObject) -> bool:
+    """Whether a run is at work."""
+    return is_one_of(run.status, GOES_ON)
+
+
+def waiting(
+    run_id: str,
+    remaining_sec: Callable[[], float],
+    *,
+    deadline_sec: float | None = None,
+    poll_sec: float | None = None,
+    goes_on: Callable[[RunObject], bool] = goes_on,
+    cancel_on_timeout: bool = False,
+    clock: Clock = time.monotonic,
+) -> Generator[Poll | Pause | Cancel, Any, RunObject]:
+    """Waits for a run.
+
+    Args:
+        run_id: for the error's text
+        remaining_sec: what is left of the deadline: infinity without one
+        deadline_sec: the whole of it, for the error's text
+        poll_sec: the seconds between two polls; None: as the server says, else 1/3, 2/3, 1, after a minute up to 5
+        goes_on: whether to wait on, for a run as just read
+        cancel_on_timeout: whether to cancel the run when time is up
+        clock: seconds that only go forward
+
+    Returns:
+        The run as soon as it does not go on.
+
+    Raises:
+        APITimeoutError: time is up; its `run` is the run as last read.
+        APIError: of the third failed poll in a row, or at once where asking again would not help.
+    """
+    began = clock()
+    run: RunObject | None = None
+    headers: Mapping[str, str] = {}
+    polls = failures = 0
+    while True:
+        asked_sec = 0.0
+        try:
+            run, headers = yield Poll()
+            failures = 0
+            if not goes_on(run):
+                return run
+        except APIError as error:
+            failures += 1
+            if not _may_pass(error) or (failures > RIDDEN_OUT and remaining_sec() > 0):
+                raise
+            asked_sec = (isinstance(error, APIStatusError) and error.retry_after) or 0.0
+        pause_sec = max(asked_sec, poll_interval_sec(poll_sec, headers, polls, clock() - began))
+        polls += 1
+        if pause_sec < remaining_sec():
+            yield Pause(pause_sec)
+            continue
+        if (left := remaining_sec()) > 0:
+            yield Pause(left)
+        break
+    if cancel_on_timeout:
+        yield Cancel()
+    status = "not read once" if run is None else f"still {run.status!r}"
+    late = APITimeoutError(
+        f"run {run_id!r} is {status} after deadline_sec={deadline_sec or 0:g}; "
+        + ("its cancelling was asked for" if cancel_on_timeout else "it goes on: wait again, or cancel it")
+    )
+    late.run = run
+    raise late
+
+
+def poll_interval_sec(poll_sec: float | None, headers: Mapping[str, str], polls: int, elapsed_sec: float) -> float:
+    """The seconds until the next poll.
+
+    Args:
+        poll_sec: what the caller wants
+        headers: of the last answer, which may have a hint
+        polls: how many polls there were before the last one
+        elapsed_sec: since the first one
+    """
+    if poll_sec is not None:
+        return poll_sec
+    hint = headers.get("openai-poll-after-ms", "").strip()
+    if re.fullmatch(r"[0-9]+(\.[0-9]*)?", hint):
+        return min(max(float(hint) / 1000, MIN_HINT_SEC), MAX_HINT_SEC)
+    return FIRST_POLLS_SEC[polls] if polls < len(FIRST_POLLS_SEC) else min(max(elapsed_sec / 60, 1.0), 5.0)
+
+
+def _may_pass(error: APIError) -> bool:
+    """Whether a poll may succeed after one that failed so."""
+    if isinstance(error, APIStatusError):
+        quota_is_used_up = error.status_code == 429 and "insufficient_quota" in (error.code, error.type)
+        passes = (error.status_code == 429 and not quota_is_used_up) or 500 <= error.status_code <= 599
+        return passes and (error.retry_after or 0) <= MAX_WAIT_SEC
+    return isinstance(error, APIConnectionError)
+
+
+def check_ended(run: RunObject) -> None:
+    """Raises where a run has ended without being completed.
+
+    Raises:
+        RunFailedError: with the run.
+    """
+    if not is_one_of(run.status, ENDED) or run.status == "completed":
+        return
+    said = {**_mapping(run._json.get("incomplete_details")), **_mapping(run._json.get("last_error"))}
+    words = [str(said[name]) for name in ("code", "reason", "message") if isinstance(said.get(name), str)]
+    text = "".join(c if c.isprintable() else " " for c in ": ".join([f"run {run.id!r} is {run.status}", *words]))
+    raise RunFailedError(text if len(text) <= 500 else f"{text[:497]}...", run)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
