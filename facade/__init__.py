@@ -42,6 +42,7 @@ from facade.errors import (
 
 if TYPE_CHECKING:
     from facade._async import AsyncWalk
+    from facade._streaming import Event
     from openai_thread_runs_api.model_base import UnknownObject
     from openai_thread_runs_api.models import RunCompletionUsage as RunUsage
     from openai_thread_runs_api.models import RunObject as Run
@@ -75,6 +76,7 @@ _MODELS = {
 }
 # Imported when first asked for: the models take attrs along and AsyncWalk asyncio, each a fifth of httpx's own import.
 _LATER = {
+    "Event": ("facade._streaming", "Event"),
     "AsyncWalk": ("facade._async", "AsyncWalk"),
     "UnknownObject": ("openai_thread_runs_api.model_base", "UnknownObject"),
     **{name: ("openai_thread_runs_api.models", generated) for name, generated in _MODELS.items()},
@@ -111,6 +113,7 @@ __all__ = [
     "CodeInterpreterToolCall",
     "ConfigurationError",
     "ConflictError",
+    "Event",
     "FileSearchToolCall",
     "FunctionToolCall",
     "InternalServerError",

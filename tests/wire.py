@@ -433,3 +433,35 @@ def waiting_run(*calls: Any, approvals: bool = False, **fields: Any) -> dict[str
     return a_run(
         **{"status": "requires_action", "required_action": {"type": kind, key: {"tool_calls": list(calls)}}, **fields}
     )
+
+
+def a_message(value: str = "Two loaves.", **fields: Any) -> dict[str, Any]:
+    """A whole message of one text; `fields` take the place of its own."""
+    return {
+        "id": "msg_1",
+        "object": "thread.message",
+        "created_at": 1_760_000_004,
+        "thread_id": "thread_1",
+        "run_id": "run_1",
+        "assistant_id": "asst_1",
+        "status": "completed",
+        "incomplete_details": None,
+        "completed_at": 1_760_000_005,
+        "incomplete_at": None,
+        "role": "assistant",
+        "content": [{"type": "text", "text": {"value": value, "annotations": []}}],
+        "attachments": [],
+        "metadata": {},
+        **fields,
+    }
+
+
+def event(name: str, data: Any) -> bytes:
+    """One event of a stream, its data as JSON."""
+    named = f"event: {name}\n" if name else ""
+    return f"{named}data: {json.dumps(data)}\n\n".encode()
+
+
+def stream_of(*events: tuple[str, Any]) -> bytes:
+    """The bytes of an event stream."""
+    return b"".join(event(name, data) for name, data in events)

@@ -1,0 +1,97 @@
+"""Reads a run's event stream, without I/O: what each event is, what it adds, and when the stream is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from facade._answers import parse
+from facade._events import EventParser, RawEvent
+from facade._gathering import Gathering
+from facade._waiting import ENDED, is_one_of
+from facade.errors import APIResponseError, StreamError
+
+AT_REST = (*ENDED, "requires_action")
+"""The statuses of a run at which its stream is over."""
+
+
+class Event(NamedTuple):
+    """One event of a run's stream.
+
+    Attributes:
+        event: its name, such as `thread.message.delta`; `message` where it has none
+        data: a `Run`, `RunStep`, `Message` or a delta of one, by the name; else the JSON value, else the text
+    """
+
+    event: str
+    data: Any
+
+
+class StreamReader:
+    """Takes a stream's bytes as they come, and gathers what they tell.
+
+    Args:
+        max_bytes: how large one event may be, and how much the steps and messages may hold
+        redact: blanks the key in a text that the server wrote
+
+    Attributes:
+        gathering: the run, steps and messages as told so far
+        is_over: whether the run is at rest, or the server has said that it is done
+    """
+
+    def __init__(self, max_bytes: int, redact: Callable[[str], str]) -> None:
+        self.gathering = Gathering(max_bytes)
+        self.is_over = False
+        self._parser = EventParser(max_bytes)
+        self._redact = redact
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[Event, tuple[str, ...]]]:
+        """Gives the events that a chunk completes, each with the pieces of text that it adds; none once it is over.
+
+        Raises:
+            StreamError: at an `error` event.
+            APIResponseError: an event of a run, step or message is not JSON, or there is more than may be held.
+        """
+        for raw in self._parser.feed(chunk):
+            name = raw.name.decode("utf-8", "replace") or "message"
+            if name == "error":
+                raise self._error(raw)
+            if name == "done" or (raw.data or b"").strip() == b"[DONE]":
+                self.is_over = True
+                return
+            if raw.data is None:
+                continue
+            data, texts = self.gathering.take(name, _read(name, raw.data))
+            self.is_over = name.startswith("thread.run.") and (
+                is_one_of(name.removeprefix("thread.run."), AT_REST)
+                or (data is self.gathering.run and is_one_of(data.status, AT_REST))
+            )
+            yield Event(name, data), texts
+            if self.is_over:
+                return
+
+    def _error(self, raw: RawEvent) -> StreamError:
+        text = (raw.data or b"").decode("utf-8", "replace")
+        try:
+            said = parse(raw.data or b"")
+        except APIResponseError:
+            said = text
+        said = said.get("error") or said if isinstance(said, dict) else said
+        fields = said if isinstance(said, dict) else {"message": said if isinstance(said, str) else text}
+        texts = {
+            name: self._redact(str(value))
+            for name in ("message", "code", "type", "param")
+            if (value := fields.get(name)) is not None and not isinstance(value, (dict, list))
+        }
+        message = " ".join("".join(c if c.isprintable() else " " for c in texts.pop("message", "")).split())
+        return StreamError(message[:500] or "the stream says `error`, and not why", **texts, run=self.gathering.run)
+
+
+def _read(name: str, data: bytes) -> Any:
+    """An event's JSON value; its text where nobody knows that it should be JSON."""
+    try:
+        return parse(data)
+    except APIResponseError as error:
+        if name.startswith("thread."):
+            raise APIResponseError(f"the data of a {name} event cannot be read: {error.message}") from None
+        return data.decode("utf-8", "replace")
