@@ -39,7 +39,7 @@ bench: ## measure beside other clients, in an environment of its own; writes doc
 	$(PYTHON) -m scripts.bench
 
 docs: $(READY) ## build the documentation site into build/docs
-	$(BIN)/python -m scripts.docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --jobs=auto -d build/doctrees docs build/docs
 
 pin: $(READY) ## take a new upstream spec: make pin SPEC=FILE [ARGS=--help]
 	$(if $(SPEC),,$(error say which: make $@ SPEC=FILE))

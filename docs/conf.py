@@ -1,8 +1,10 @@
-"""How Sphinx builds the site. `make docs` (scripts/docs) runs it on a copy of this folder with generated pages."""
+"""How Sphinx builds the site, with the pages that scripts/docs makes of the pinned spec."""
 
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -18,7 +20,8 @@ author = "The openai-thread-runs maintainers"
 copyright = f"{author}, MIT licence"  # noqa: A001  # Sphinx's name
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+extensions = ["myst_parser", "scripts.docs.reference", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 myst_heading_anchors = 3
 default_role = "py:obj"  # `Runs.get` in a docstring links to it; what names nothing is shown as code
 

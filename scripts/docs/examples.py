@@ -1,31 +1,34 @@
-"""Example values for the reference pages: of the project's sample data where it has one that fits, else made."""
+"""Example values for the reference pages: what the sample's server answers, and requests that would suit it."""
 
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+import httpx
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from facade.server import NotStoredError, Store, write_sample
+import facade
+from facade.server import serve, write_sample
 
 WIDTH = 76
 """The longest line of an example, where its parts allow."""
 
-# Ids and texts of the sample's bakery, for values that are made of a schema alone.
-_TEXTS = {
-    "assistant_id": "asst_bakery",
-    "content": "Sixty rye rolls for Saturday, please.",
-    "file_id": "file-prices",
-    "message_id": "msg_wedding",
-    "output": '{"free":72}',
-    "run_id": "run_bakery_03",
+IDS = {
     "thread_id": "thread_bakery",
-    "tool_call_id": "call_baguettes",
+    "run_id": "run_bakery_01",
+    "step_id": "step_bakery_01_1",
+    "message_id": "msg_nut_free",
+    "assistant_id": "asst_bakery",
 }
+"""Ids of the sample, by the parameter that takes them."""
+WAITING_RUN = "run_bakery_10"
+"""The sample's run that waits for what functions give."""
+
 _REQUESTS: dict[str, Any] = {
     "CreateRunRequest": {
         "assistant_id": "asst_bakery",
@@ -45,128 +48,61 @@ _REQUESTS: dict[str, Any] = {
             {"tool_call_id": "call_tuesday", "output": '{"eur":4}'},
         ]
     },
-}
-RATE_LIMITED = {
-    "error": {
-        "message": "More than 60 requests in this minute.",
-        "type": "requests",
-        "param": None,
-        "code": "rate_limit_exceeded",
-    }
-}
-NOT_FOUND = {
-    "error": {
-        "message": str(NotStoredError("run", "run_bakery_99")),
-        "type": "invalid_request_error",
-        "param": "run_id",
-        "code": None,
-    }
+    "ErrorResponse": {
+        "error": {
+            "message": "More than 60 requests in this minute.",
+            "type": "requests",
+            "param": None,
+            "code": "rate_limit_exceeded",
+        }
+    },
 }
 
 
 class Examples:
-    """Finds or makes values of the schemas of a spec.
+    """Values of the schemas of a spec, all of the sample.
 
     Args:
-        spec: an OpenAPI 3.1 description
+        schemas: the spec's schemas by their names
+        reads: the queries of the operations that read, by their paths
     """
 
-    def __init__(self, spec: dict[str, Any]) -> None:
-        self._spec = spec
-        self._schemas: dict[str, Any] = spec["components"]["schemas"]
-        self._sample = _sample()
-
-    def is_valid(self, name: str, value: Any) -> bool:
-        """Whether a value is what the schema of that name says."""
-        return next(self.problems(name, value), None) is None
-
-    def problems(self, name: str, value: Any) -> Iterator[str]:
-        """What a value has against the schema of that name, a line each."""
-        root = {"$ref": f"#/components/schemas/{name}", "components": self._spec["components"]}
-        for error in Draft202012Validator(root).iter_errors(value):
-            yield f"{name} {error.json_path}: {error.message[:200]}"
+    def __init__(self, schemas: dict[str, Any], reads: dict[str, dict[str, str]]) -> None:
+        self._schemas = schemas
+        with tempfile.TemporaryDirectory() as folder:
+            database = Path(folder) / "sample.db"
+            write_sample(database)
+            logging.disable(logging.INFO)  # Sphinx shows what is logged
+            with serve(database) as base:
+                self.answers = {path: _ask(base, path, query) for path, query in reads.items()}
+                self.not_found = _ask(base, "/threads/{thread_id}/runs/run_bakery_99", {}, status=404)
+                told = [_ask(base, "/threads/{thread_id}/runs", {"limit": "100"})]
+                for run in told[0]["data"]:
+                    path = f"/threads/{{thread_id}}/runs/{run['id']}/steps"
+                    told.append(_ask(base, path, {"include[]": facade.FILE_SEARCH_RESULT_CONTENT}))
+            logging.disable(logging.NOTSET)
+        self._objects = list(_objects([told, *self.answers.values()]))
 
     def of(self, name: str, *, status: str = "completed") -> Any:
-        """An example of the schema of that name: of the sample where it has one, else made of the schema.
+        """The fullest value of the schema of that name, one with that status if there is one; None where none is."""
+        if name in _REQUESTS:
+            return _REQUESTS[name]
+        properties = self._schemas[name].get("properties", {})
+        tags = {key: properties[key]["enum"] for key in ("object", "type") if "enum" in properties.get(key, ())}
+        found = [value for value in self._objects if tags and all(value.get(key) in tags[key] for key in tags)]
+        found = [value for value in found if value.keys() <= properties.keys() and not self.problems(name, value)]
+        return max(found, key=lambda value: (value.get("status") == status, len(value)), default=None)
 
-        A run is one of that status, where the sample has one.
-        """
-        found = self.found(name, status=status)
-        return self.made(name) if found is None else found
-
-    def found(self, name: str, *, status: str = "completed") -> Any:
-        """The first value of the sample, or of the requests written here, that is valid; None where none is."""
-        runs = sorted(self._sample["runs"], key=lambda run: run["status"] != status)
-        known = {"RunObject": runs, "RunStepObject": self._sample["steps"]}
-        if name in ("ListRunsResponse", "ListRunStepsResponse"):
-            candidates = [_page(self._sample["runs"][:1] if name == "ListRunsResponse" else self._sample["steps"][:2])]
-        elif name == "ErrorResponse":
-            candidates = [RATE_LIMITED]
-        elif name in _REQUESTS:
-            candidates = [_REQUESTS[name]]
-        else:
-            candidates = known.get(name) or self._parts(name)
-        return next((value for value in candidates if self.is_valid(name, value)), None)
-
-    def _parts(self, name: str) -> list[Any]:
-        """The objects inside the sample that have the schema's `type`, the fullest first."""
-        schema = self._schemas[name]
-        properties = schema.get("properties", {})
-        kinds = properties.get("type", {}).get("enum")
-        if not kinds:
-            return []
-        parts = [p for p in _objects(self._sample) if p.get("type") in kinds and p.keys() <= properties.keys()]
-        return sorted(parts, key=lambda part: -len(part))
-
-    def made(self, name: str) -> Any:
-        """The least value of the schema of that name: what it requires, or all of it where it requires nothing."""
-        return self._make(self._schemas[name], name)
-
-    def _make(self, schema: dict[str, Any], name: str) -> Any:
-        if "$ref" in schema:
-            return self._make(self._schemas[schema["$ref"].rpartition("/")[2]], name)
-        for keyword in ("anyOf", "oneOf"):
-            if keyword in schema:
-                return self._make(schema[keyword][0], name)
-        if "enum" in schema:
-            return schema["enum"][0]
-        kind = schema.get("type", "object")
-        kind = kind if isinstance(kind, str) else kind[0]
-        if kind == "object":
-            properties = schema.get("properties", {})
-            wanted = schema.get("required") or properties
-            made = {key: self._make(properties.get(key, {}), key) for key in properties if key in wanted}
-            return made or ({"counter": "front"} if schema.get("additionalProperties") else {})
-        if kind == "array":
-            return [self._make(schema["items"], name.removesuffix("s"))]
-        if kind == "string":
-            return _TEXTS.get(name, "https://host.example/rolls.png" if schema.get("format") == "uri" else name)
-        return {"integer": schema.get("minimum", 1), "number": schema.get("minimum", 0.5), "boolean": True}[kind]
+    def problems(self, name: str, value: Any) -> list[str]:
+        """What a value has against the schema of that name, a line each."""
+        root = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": self._schemas}}
+        return [f"{name} {e.json_path}: {e.message[:200]}" for e in Draft202012Validator(root).iter_errors(value)]
 
 
-def _sample() -> dict[str, list[Any]]:
-    """The sample's runs and steps, as the server gives them with `include[]`."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = Path(folder) / "sample.sqlite"
-        thread_id = write_sample(database)
-        with Store(database, read_only=True) as store:
-            runs = [json.loads(run.json) for run in store.runs(thread_id, order="asc", limit=100).data]
-            steps = [
-                json.loads(step.json)
-                for run in runs
-                for step in store.steps(thread_id, run["id"], order="asc", limit=100).data
-            ]
-    return {"runs": runs, "steps": steps}
-
-
-def _page(items: list[Any]) -> dict[str, Any]:
-    return {
-        "object": "list",
-        "data": items,
-        "first_id": items[0]["id"],
-        "last_id": items[-1]["id"],
-        "has_more": items[0]["object"] == "thread.run",
-    }
+def _ask(base: str, path: str, query: dict[str, str], *, status: int = 200) -> Any:
+    """What the sample's server answers to a request for a path; None where the status is another."""
+    answer = httpx.get(base + path.format_map(IDS), params=query, headers={"OpenAI-Beta": "assistants=v2"})
+    return answer.json() if answer.status_code == status else None
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -176,35 +112,16 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
         yield from _objects(part)
 
 
-def without_content(step: Any) -> Any:
-    """A step as it comes without `include[]`: what a file search found has no content."""
-    copy = json.loads(json.dumps(step))
-    for part in _objects(copy):
-        if "file_id" in part and "score" in part:
-            part.pop("content", None)
-    return copy
-
-
-def pretty(value: Any, indent: int = 0, *, as_python: bool = False) -> str:
-    """The text of a JSON value for people, in JSON or as a Python literal: what fits on a line is on one."""
-    text = _on_a_line(value, as_python)
+def pretty(value: Any, indent: int = 0) -> str:
+    """The text of a JSON value for people: what fits on a line is on one."""
+    text = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, (dict, list)) or not value or (indent and indent + len(text) <= WIDTH):
         return text
-    inner = indent + (4 if as_python else 2)
+    inner = indent + 2
     if isinstance(value, dict):
-        items = [f"{json.dumps(key)}: {pretty(item, inner, as_python=as_python)}" for key, item in value.items()]
+        items = [f"{json.dumps(key)}: {pretty(item, inner)}" for key, item in value.items()]
     else:
-        items = [pretty(item, inner, as_python=as_python) for item in value]
+        items = [pretty(item, inner) for item in value]
     opening, closing = "{}" if isinstance(value, dict) else "[]"
     lines = ",\n".join(" " * inner + item for item in items)
-    return f"{opening}\n{lines}{',' if as_python else ''}\n{' ' * indent}{closing}"
-
-
-def _on_a_line(value: Any, as_python: bool) -> str:
-    if not as_python:
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{json.dumps(key)}: {_on_a_line(item, True)}' for key, item in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(_on_a_line(item, True) for item in value)}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and '"' not in value else repr(value)
+    return f"{opening}\n{lines}\n{' ' * indent}{closing}"
