@@ -1,12 +1,16 @@
-"""A small server of threads, runs and run steps over a SQLite file. Optional: the extra `server` brings its needs."""
+"""A small server of threads, messages, runs, run steps and assistants over a SQLite file.
+
+Optional: the extra `server` brings its needs.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from facade.archive._errors import NotStoredError, UnknownCursorError
+from facade.archive._store import Store, StoredObject, StoredPage
 from facade.server.sample import write_sample
-from facade.server.store import NotStoredError, Store, StoredObject, StoredPage, UnknownCursorError
 
 if TYPE_CHECKING:
     from facade.server.app import create_app
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
 
 # Imported when first asked for: only these need the extra.
 _LATER = {"create_app": "facade.server.app", "serve": "facade.server.running"}
-_EXTRA = ("starlette", "uvicorn", "openapi_core")
+_EXTRA = ("starlette", "uvicorn")
 
 
 def __getattr__(name: str) -> Any:
@@ -25,8 +29,8 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        remedy = "pip install starlette uvicorn openapi-core (in a checkout: pip install '.[server]')"
-        message = f"the server needs starlette, uvicorn and openapi-core: {remedy}"
+        remedy = "pip install starlette uvicorn (in a checkout: pip install '.[server]')"
+        message = f"the server needs starlette and uvicorn: {remedy}"
         raise ModuleNotFoundError(message, name=error.name) from error
     globals()[name] = value
     return value

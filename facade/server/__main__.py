@@ -27,20 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sample", action="store_true", help="write the sample thread into the database first")
     options = parser.parse_args(arguments)
     api_key = os.environ.get(_KEY_VARIABLE) or None
-    if api_key is None and options.host not in ("127.0.0.1", "::1", "localhost"):
-        parser.error(f"others could read everything at {options.host}: set {_KEY_VARIABLE} to a key first")
     try:
         from facade.server import serve
+        from facade.server.app import is_loopback
     except ModuleNotFoundError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
+    if api_key is None and not is_loopback(options.host):
+        parser.error(f"others could read everything at {options.host!r}: set {_KEY_VARIABLE} to a key first")
     try:
         if options.sample:
             write_sample(options.database)
         with Store(options.database, read_only=True) as store:
             thread_ids = store.thread_ids()
         with serve(options.database, host=options.host, port=options.port, api_key=api_key) as base_url:
-            print(f"Serving {options.database} at {base_url} (Ctrl-C stops it)", flush=True)
-            print(f"Threads: {len(thread_ids)}", *thread_ids[:5], flush=True)
+            print(f"Serving {_printable(options.database)} at {base_url} (Ctrl-C stops it)", flush=True)
+            print(f"Threads: {len(thread_ids)}", *map(_printable, thread_ids[:5]), flush=True)
             Event().wait()
     except KeyboardInterrupt:
         pass
@@ -49,9 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
     return int(text)
+
+
+def _printable(text: str) -> str:
+    """A text with nothing in it that a terminal obeys."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _advice(error: Exception, options: argparse.Namespace) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from facade.server.store import Store
+from facade.archive._store import Store
 
 SAMPLE_THREAD_ID = "thread_bakery"
 EMPTY_THREAD_ID = "thread_bakery_new"

@@ -1,0 +1,177 @@
+"""What an archive answers to a request, without I/O: the HTTP server and the client's transport both ask here.
+
+`GET` of threads, messages, runs, run steps and assistants, below any prefix. A path's words (threads, runs, …) name
+collections within one another and ids stand between them, so a path of odd length is a list, any other one object.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from facade._arguments import FILE_SEARCH_RESULT_CONTENT
+from facade.archive._cutting import Spans, cut, find_cuts
+from facade.archive._errors import NotStoredError, UnknownCursorError
+from facade.archive._store import Kind, Row, Store
+
+COLLECTIONS: dict[tuple[str, ...], Kind] = {
+    ("threads",): "threads",
+    ("threads", "messages"): "messages",
+    ("threads", "runs"): "runs",
+    ("threads", "runs", "steps"): "steps",
+    ("assistants",): "assistants",
+}
+
+CONTENT_PATH = tuple(FILE_SEARCH_RESULT_CONTENT.replace("[*]", ".*").split("."))
+_CONTENT_MARK = f'"{CONTENT_PATH[-1]}"'.encode()
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+class Answer(NamedTuple):
+    """Status, JSON body, and the headers that are not the same for all answers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
+
+
+class RefusedError(Exception):
+    """A request that is answered with an error: its status, message, parameter, code and headers."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.answer = error_answer(status, message, param=param, code=code, headers=headers)
+
+
+def error_answer(
+    status: int,
+    message: str,
+    *,
+    param: str | None = None,
+    code: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """An error in the API's envelope."""
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    error = {"message": message, "type": kind, "param": param, "code": code}
+    return Answer(status, json.dumps({"error": error}).encode(), headers or {})
+
+
+def answer(store: Store, method: str, path: str, query: str, *, is_whole: bool) -> Answer:
+    """The answer to a request.
+
+    Args:
+        store: the archive
+        method: GET or HEAD; every other is refused with 405
+        path: as it was sent, percent-encoded, with whatever prefix
+        query: as it was sent
+        is_whole: objects go out as they are stored, whatever `include[]` says; else the texts that a file search
+            found are left out unless they are asked for
+
+    Raises sqlite3.Error where the file cannot be read, or just now is being written.
+    """
+    try:
+        if method not in ("GET", "HEAD"):
+            message = f"{method} is not allowed on {path}: this is for reading, by GET."
+            raise RefusedError(405, message, code="method_not_allowed", headers={"allow": "GET, HEAD"})
+        return Answer(200, _found(store, path, query, is_whole))
+    except RefusedError as error:
+        return error.answer
+    except NotStoredError as error:
+        return error_answer(404, str(error), param=f"{error.kind}_id")
+    except UnknownCursorError as error:
+        return error_answer(400, str(error), param=error.parameter)
+
+
+def _found(store: Store, path: str, query: str, is_whole: bool) -> bytes:
+    kind, ids, is_list = _route(path)
+    parameters = _parameters(query)
+    if kind == "steps" and not is_whole:
+        is_whole = _wants_content(parameters)
+    if not is_list:
+        return _text(store.row(kind, *ids), is_whole)
+    of_run = parameters.get("run_id", [None])[-1] if kind == "messages" else None
+    rows, has_more = store.page(kind, *ids, **_page_query(parameters), of_run=of_run)
+    # An empty list has no first and no last: the API sends null there, whatever its description says.
+    first_id, last_id = (rows[0].id, rows[-1].id) if rows else (None, None)
+    ends = f'],"first_id":{json.dumps(first_id)},"last_id":{json.dumps(last_id)},"has_more":{json.dumps(has_more)}}}'
+    return b'{"object":"list","data":[' + b",".join([_text(row, is_whole) for row in rows]) + ends.encode()
+
+
+def _text(row: Row, is_whole: bool) -> bytes:
+    if is_whole or _CONTENT_MARK not in row.json:
+        return row.json
+    spans = _known_cuts.get(row.sha256)
+    if spans is None:
+        if len(_known_cuts) >= _MAX_KNOWN_CUTS:
+            _known_cuts.clear()
+        spans = _known_cuts[row.sha256] = find_cuts(row.json, CONTENT_PATH)
+    return cut(row.json, spans)
+
+
+_known_cuts: dict[bytes, Spans] = {}
+"""What is left out of objects that have been read before, by their digests: finding it takes longer than all else."""
+
+_MAX_KNOWN_CUTS = 20_000
+
+
+def _route(path: str) -> tuple[Kind, list[str], bool]:
+    """What a path leads to: a collection, the ids on the way, and whether it is the collection's list."""
+    parts = path.split("/")
+    for start, part in enumerate(parts):
+        if part in ("threads", "assistants"):
+            kind = COLLECTIONS.get(tuple(parts[start::2]))
+            ids = [unquote(item) for item in parts[start + 1 :: 2]]
+            if kind and all(ids):
+                return kind, ids, (len(parts) - start) % 2 == 1
+    message = f"Nothing is served at {path}: runs are at /threads/THREAD_ID/runs, below the server's base."
+    raise RefusedError(404, message, code="unknown_url")
+
+
+@lru_cache(maxsize=256)
+def _parameters(query: str) -> dict[str, list[str]]:
+    parameters: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        parameters.setdefault(name, []).append(value)
+    return parameters
+
+
+def _page_query(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
+    """The parameters of a page, the last of each where one comes twice. What is not known is passed over."""
+    given = {name: parameters[name][-1] for name in ("limit", "order", "after", "before") if name in parameters}
+    page: dict[str, Any] = dict(given)
+    if "limit" in given:
+        limit = int(given["limit"]) if _NUMBER.fullmatch(given["limit"]) else None
+        if limit is None or not 1 <= limit <= 100:
+            message = f"limit is {given['limit']!r}: give a whole number from 1 to 100."
+            raise RefusedError(400, message, param="limit")
+        page["limit"] = limit
+    if given.get("order", "asc") not in ("asc", "desc"):
+        raise RefusedError(400, f"order is {given['order']!r}: give asc or desc.", param="order")
+    for name in ("after", "before"):
+        if given.get(name) == "":
+            raise RefusedError(400, f"{name} is empty: give an id of the list, or leave it out.", param=name)
+    return page
+
+
+def _wants_content(parameters: Mapping[str, list[str]]) -> bool:
+    """Whether `include[]` asks for what a file search found. Several values may come joined by commas."""
+    values = [value for given in parameters.get("include[]", ()) for value in given.split(",")]
+    for value in values:
+        if value != FILE_SEARCH_RESULT_CONTENT:
+            message = f"include[] is {value!r}: the only value is {FILE_SEARCH_RESULT_CONTENT}."
+            raise RefusedError(400, message, param="include[]")
+    return bool(values)

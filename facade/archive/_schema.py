@@ -1,0 +1,157 @@
+"""The tables of an archive: version 2 of the file format, and the way there from version 1.
+
+A file says what it is in SQLite's own two header fields, `application_id` ("thrn") and `user_version` (the version of
+its tables). Whatever changes a table raises the version and adds a step to `migrate`; a reader refuses newer versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+APPLICATION_ID = 0x7468726E
+VERSION = 2
+
+KINDS = ("threads", "messages", "runs", "steps", "assistants")
+"""The tables of objects; each row is one object."""
+
+# What the tables of objects have in common. `json` is the object as the server sent it, `sha256` is of its UTF-8 bytes.
+# `seq` is the order of arrival: a column of its own, as SQLite does not search an index by `created_at` and its primary
+# key together.
+_OBJECT = "key INTEGER PRIMARY KEY, id TEXT NOT NULL, created_at REAL NOT NULL, seq INTEGER NOT NULL"
+_KEPT = "json TEXT NOT NULL, sha256 BLOB NOT NULL"
+_STATES = "CHECK (state IN ('open', 'complete', 'absent', 'failed'))"
+
+# Threads and assistants may be known by their ids alone: then `state` says whether they are still to be read (open),
+# the server has none (absent), or the last attempt failed, and `error` how.
+_TABLES = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE counts (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE threads (
+    {_OBJECT}, json TEXT, sha256 BLOB, state TEXT NOT NULL {_STATES}, error TEXT, UNIQUE (id)
+);
+CREATE TABLE assistants (
+    {_OBJECT}, json TEXT, sha256 BLOB, state TEXT NOT NULL {_STATES}, error TEXT, UNIQUE (id)
+);
+CREATE TABLE messages (
+    {_OBJECT}, thread_id TEXT NOT NULL REFERENCES threads (id), run_id TEXT, {_KEPT},
+    UNIQUE (thread_id, id)
+);
+CREATE TABLE runs (
+    {_OBJECT}, thread_id TEXT NOT NULL REFERENCES threads (id), status TEXT, {_KEPT},
+    UNIQUE (thread_id, id)
+);
+CREATE TABLE steps (
+    {_OBJECT}, thread_id TEXT NOT NULL, run_id TEXT NOT NULL, status TEXT, {_KEPT},
+    UNIQUE (thread_id, run_id, id), FOREIGN KEY (thread_id, run_id) REFERENCES runs (thread_id, id)
+);
+CREATE INDEX threads_in_order ON threads (created_at, seq);
+CREATE INDEX assistants_in_order ON assistants (created_at, seq);
+CREATE INDEX messages_in_order ON messages (thread_id, created_at, seq);
+CREATE INDEX runs_in_order ON runs (thread_id, created_at, seq);
+CREATE INDEX steps_in_order ON steps (thread_id, run_id, created_at, seq);
+"""
+
+# How far each list was read. open: `cursor` is the id to go on behind, NULL for the beginning; complete: the last page
+# promised no more, and a run's steps were asked for after it had ended; absent: the server has no such list; failed:
+# `error` says how. `include` is a JSON array of what was asked for.
+_LISTS = f"""
+CREATE TABLE lists (
+    kind TEXT NOT NULL CHECK (kind IN ('messages', 'runs', 'steps')), thread_id TEXT NOT NULL, run_id TEXT NOT NULL,
+    count INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'open' {_STATES}, cursor TEXT,
+    include TEXT NOT NULL DEFAULT '[]', error TEXT, PRIMARY KEY (kind, thread_id, run_id)
+) WITHOUT ROWID;
+"""
+
+
+def _counting(kind: str) -> str:
+    """A trigger that counts a table's rows, and those of the list that a row is in.
+
+    Nothing counts back: a row that is missing later is one less than was counted.
+    """
+    count = f"INSERT INTO counts VALUES ('{kind}', 1) ON CONFLICT (name) DO UPDATE SET count = count + 1;"
+    run_id = "NEW.run_id" if kind == "steps" else "''"
+    if kind in ("messages", "runs", "steps"):
+        count += (
+            f" INSERT INTO lists (kind, thread_id, run_id, count) VALUES ('{kind}', NEW.thread_id, {run_id}, 1)"
+            " ON CONFLICT (kind, thread_id, run_id) DO UPDATE SET count = count + 1;"
+        )
+    return f"CREATE TRIGGER {kind}_counted AFTER INSERT ON {kind} BEGIN {count} END;\n"
+
+
+# For the owner's own questions. Where SQLite cannot read an object (nested too deeply for it), its fields are NULL.
+_VIEWS = """
+CREATE VIEW run_facts AS SELECT thread_id, id AS run_id, status, created_at,
+    json_extract(j, '$.started_at') AS started_at, json_extract(j, '$.completed_at') AS completed_at,
+    json_extract(j, '$.failed_at') AS failed_at, json_extract(j, '$.assistant_id') AS assistant_id,
+    json_extract(j, '$.model') AS model, json_extract(j, '$.usage.prompt_tokens') AS prompt_tokens,
+    json_extract(j, '$.usage.completion_tokens') AS completion_tokens,
+    json_extract(j, '$.usage.total_tokens') AS total_tokens, json_extract(j, '$.last_error.code') AS error_code,
+    json_extract(j, '$.last_error.message') AS error_message, json_extract(j, '$.metadata') AS metadata
+    FROM (SELECT *, CASE WHEN json_valid(json) THEN json END AS j FROM runs);
+CREATE VIEW step_facts AS SELECT thread_id, run_id, id AS step_id, status, created_at,
+    json_extract(j, '$.type') AS type, json_extract(j, '$.completed_at') AS completed_at,
+    json_extract(j, '$.failed_at') AS failed_at, json_extract(j, '$.usage.prompt_tokens') AS prompt_tokens,
+    json_extract(j, '$.usage.completion_tokens') AS completion_tokens,
+    json_extract(j, '$.usage.total_tokens') AS total_tokens, json_extract(j, '$.last_error.code') AS error_code,
+    json_extract(j, '$.last_error.message') AS error_message, json_extract(j, '$.metadata') AS metadata
+    FROM (SELECT *, CASE WHEN json_valid(json) THEN json END AS j FROM steps);
+CREATE VIEW message_facts AS SELECT thread_id, id AS message_id, run_id, created_at,
+    json_extract(j, '$.role') AS role, json_extract(j, '$.assistant_id') AS assistant_id,
+    (SELECT group_concat(CASE type WHEN 'object' THEN json_extract(value, '$.text.value') ELSE value END, char(10))
+        FROM json_each(j, '$.content')) AS text
+    FROM (SELECT *, CASE WHEN json_valid(json) THEN json END AS j FROM messages);
+"""
+
+SCHEMA = (
+    _TABLES + _LISTS + "".join(map(_counting, (*KINDS, "lists"))) + _VIEWS
+    + f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {VERSION};\n"
+)  # fmt: skip
+
+
+def digest(text: str | bytes) -> bytes:
+    """The SHA-256 that is kept beside an object's text."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).digest()
+
+
+def status_of(value: Mapping[str, Any]) -> str | None:
+    """An object's status, where it has one that is text."""
+    status = value.get("status")
+    return status if isinstance(status, str) else None
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables in an empty database, all of them or none."""
+    connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file of version 1, which had threads, runs and steps only, to this version, whole or not at all."""
+    connection.create_function("sha256", 1, digest)
+    connection.create_function("status_of", 1, lambda text: status_of(json.loads(text)))
+    connection.executescript(f"""
+        PRAGMA foreign_keys = OFF;
+        BEGIN IMMEDIATE;
+        DROP INDEX runs_in_order;
+        DROP INDEX steps_in_order;
+        ALTER TABLE threads RENAME TO old_threads;
+        ALTER TABLE runs RENAME TO old_runs;
+        ALTER TABLE steps RENAME TO old_steps;
+        {SCHEMA}
+        INSERT INTO threads (key, id, created_at, seq, json, sha256, state)
+            SELECT key, id, created_at, key, json, CASE WHEN json IS NOT NULL THEN sha256(json) END,
+                CASE WHEN json IS NULL THEN 'open' ELSE 'complete' END FROM old_threads ORDER BY key;
+        INSERT INTO runs (key, id, created_at, seq, thread_id, status, json, sha256)
+            SELECT key, id, created_at, seq, thread_id, status_of(json), json, sha256(json) FROM old_runs ORDER BY key;
+        INSERT INTO steps (key, id, created_at, seq, thread_id, run_id, status, json, sha256)
+            SELECT key, id, created_at, seq, thread_id, run_id, status_of(json), json, sha256(json)
+            FROM old_steps ORDER BY key;
+        DROP TABLE old_steps;
+        DROP TABLE old_runs;
+        DROP TABLE old_threads;
+        COMMIT;
+        PRAGMA foreign_keys = ON;
+    """)

@@ -1,0 +1,450 @@
+"""Threads, messages, runs, steps and assistants in one SQLite file.
+
+Every object is kept as the JSON text that it came as, so what is read is what was written. Beside the text stand the
+columns that finding, ordering and checking need; `_schema.py` has the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from threading import RLock
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, NoReturn, Self
+
+from facade.archive import _file, _schema
+from facade.archive._errors import NotStoredError, UnknownCursorError
+
+Order = Literal["asc", "desc"]
+Kind = Literal["threads", "messages", "runs", "steps", "assistants"]
+State = Literal["open", "complete", "absent", "failed"]
+
+PARENTS: dict[Kind, tuple[str, ...]] = {
+    "threads": (),
+    "messages": ("thread_id",),
+    "runs": ("thread_id",),
+    "steps": ("thread_id", "run_id"),
+    "assistants": (),
+}
+"""The columns that say what an object belongs to."""
+
+
+class StoredObject(NamedTuple):
+    """One object: its id, and its JSON text as it was added."""
+
+    id: str
+    json: str
+
+
+class StoredPage(NamedTuple):
+    """Consecutive objects of a list in its order, and whether more follow in the direction that was read."""
+
+    data: list[StoredObject]
+    has_more: bool
+
+
+class Row(NamedTuple):
+    """As StoredObject, with the text as UTF-8, and its SHA-256."""
+
+    id: str
+    json: bytes
+    sha256: bytes
+
+
+class ListState(NamedTuple):
+    """How far a list was read, as the table `lists` has it.
+
+    Attributes:
+        state: open, complete, absent or failed
+        cursor: of an open list, the id to go on behind; None for its beginning
+        include: what was asked for, sorted
+        error: of a failed list, what happened
+        kept: how many of its objects are here
+    """
+
+    state: State = "open"
+    cursor: str | None = None
+    include: tuple[str, ...] = ()
+    error: str | None = None
+    kept: int = 0
+
+
+class _Prepared(NamedTuple):
+    """An object with its columns, made ready before a transaction begins."""
+
+    kind: Kind
+    columns: dict[str, Any]
+
+
+class Store:
+    """An archive: threads, messages, runs, steps and assistants in one file.
+
+    Usable by many threads at once; a context manager that closes it. Reading goes on while another process writes.
+
+    Args:
+        path: the file
+        read_only: the file must exist, and is never written to; else it is made when missing
+        busy_timeout_sec: how long to wait for a moment at which another process does not hold the file; 0 never waits
+
+    Raises:
+        FileNotFoundError: with `read_only`, there is no such file.
+        DamagedError: a ValueError; the file is something else, or cannot be read.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, read_only: bool = False, busy_timeout_sec: float = 30.0
+    ) -> None:
+        self._path = path
+        # One connection under one lock: a page takes well under a millisecond.
+        self._lock = RLock()
+        self._connection = _file.open_archive(path, read_only=read_only, busy_timeout_sec=busy_timeout_sec)
+
+    def close(self) -> None:
+        """Close the file. Closing twice does no harm."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Writing
+
+    def add(
+        self,
+        *,
+        threads: Iterable[Mapping[str, Any] | str] = (),
+        runs: Iterable[Mapping[str, Any] | str] = (),
+        steps: Iterable[Mapping[str, Any] | str] = (),
+        messages: Iterable[Mapping[str, Any] | str] = (),
+        assistants: Iterable[Mapping[str, Any] | str] = (),
+    ) -> None:
+        """Add or replace objects, all in one transaction: all of them or, when an error comes, none.
+
+        Each object is a mapping or JSON text; text is kept to the letter. The iterables are read to their ends before
+        anything is written, so that a slow one keeps nobody out of the file. The thread of a run or message need not
+        have been added, a step's run must have been, or be among `runs`. Without a numeric `created_at`, order of
+        arrival decides.
+
+        Raises ValueError for what is no JSON object with the ids it needs, NotStoredError for a step without its run.
+        """
+        given: dict[Kind, Iterable[Mapping[str, Any] | str]] = {
+            "threads": threads,
+            "assistants": assistants,
+            "messages": messages,
+            "runs": runs,
+            "steps": steps,
+        }
+        prepared = [_parsed(kind, source) for kind, sources in given.items() for source in sources]
+        with self.transaction():
+            for kind, columns in prepared:
+                self._write(kind, columns)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Be the file's one writer for as long as the block lasts. Raises BusyError at once where another is."""
+        return _file.writer_lock(self._path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written in the block is kept together or, when an error comes, not at all."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def put(self, kind: Kind, text: str, value: Mapping[str, Any], **parents: str) -> None:
+        """Add or replace one object as a server sent it, within a `transaction`.
+
+        Args:
+            kind: the table
+            text: its JSON, kept to the letter
+            value: the same, parsed; it needs an `id`
+            parents: the ids of what it belongs to: thread_id, and run_id for steps
+        """
+        self._write(kind, _columns(kind, text, value, parents, created_at=_seconds(value, is_strict=False)))
+
+    def note(
+        self, kind: Literal["threads", "assistants"], object_id: str, state: State, error: str | None = None
+    ) -> None:
+        """Say of a thread or assistant that may not be here how it stands with reading it, within a `transaction`."""
+        self._connection.execute(
+            f"INSERT INTO {kind} (id, created_at, seq, state, error)"
+            f" VALUES (?, 0, (SELECT coalesce(max(key), 0) + 1 FROM {kind}), ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET state = excluded.state, error = excluded.error",
+            (object_id, state, error),
+        )
+
+    def note_list(
+        self,
+        kind: Literal["messages", "runs", "steps"],
+        thread_id: str,
+        run_id: str = "",
+        *,
+        state: State,
+        cursor: str | None = None,
+        include: Iterable[str] = (),
+        error: str | None = None,
+    ) -> None:
+        """Say how far a list was read, within a `transaction`; the arguments are as in `ListState`."""
+        self._connection.execute(
+            "INSERT INTO lists (kind, thread_id, run_id, state, cursor, include, error) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (kind, thread_id, run_id) DO UPDATE SET state = excluded.state, cursor = excluded.cursor,"
+            " include = excluded.include, error = excluded.error",
+            (kind, thread_id, run_id, state, cursor, json.dumps(sorted(set(include))), error),
+        )
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Keep a fact about the archive as a whole, such as the `api_base` that it was filled from."""
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def _write(self, kind: Kind, columns: dict[str, Any]) -> None:
+        if kind in ("messages", "runs"):
+            self._connection.execute(_ADD_BARE_THREAD, (columns["thread_id"],))
+        try:
+            self._connection.execute(_ADD[kind], columns)
+        except sqlite3.IntegrityError as error:
+            if kind == "steps":
+                raise NotStoredError("run", columns["run_id"]) from error
+            raise
+
+    # Reading
+
+    def meta(self, name: str) -> str | None:
+        """A fact about the archive as a whole, None where it is not known."""
+        rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
+        return rows[0][0] if rows else None
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each table of objects has ever been given, by its name; none is ever removed."""
+        return dict.fromkeys(_schema.KINDS, 0) | dict(self.rows("SELECT name, count FROM counts"))
+
+    def list_state(self, kind: Literal["messages", "runs", "steps"], thread_id: str, run_id: str = "") -> ListState:
+        """How far a list was read."""
+        rows = self.rows(
+            "SELECT state, cursor, include, error, count FROM lists WHERE kind = ? AND thread_id = ? AND run_id = ?",
+            kind,
+            thread_id,
+            run_id,
+        )
+        if not rows:
+            return ListState()
+        state, cursor, include, error, count = rows[0]
+        return ListState(state, cursor, tuple(json.loads(include)), error, count)
+
+    def thread_ids(self) -> list[str]:
+        """The ids of all threads, in order of arrival; those too that are known by their runs or messages only."""
+        return [thread_id for (thread_id,) in self.rows("SELECT id FROM threads ORDER BY seq")]
+
+    def thread(self, thread_id: str) -> StoredObject:
+        """One thread. Raises NotStoredError where it is unknown, or only its runs or messages are here."""
+        return _decoded(self.row("threads", thread_id))
+
+    def assistant(self, assistant_id: str) -> StoredObject:
+        """One assistant. Raises NotStoredError where it is unknown."""
+        return _decoded(self.row("assistants", assistant_id))
+
+    def message(self, thread_id: str, message_id: str) -> StoredObject:
+        """One message of a thread. Raises NotStoredError for an unknown thread or message."""
+        return _decoded(self.row("messages", thread_id, message_id))
+
+    def run(self, thread_id: str, run_id: str) -> StoredObject:
+        """One run. Raises NotStoredError for an unknown thread or run."""
+        return _decoded(self.row("runs", thread_id, run_id))
+
+    def step(self, thread_id: str, run_id: str, step_id: str) -> StoredObject:
+        """One step of a run. Raises NotStoredError for an unknown thread, run or step."""
+        return _decoded(self.row("steps", thread_id, run_id, step_id))
+
+    def threads(self, **page: Any) -> StoredPage:
+        """A page of the threads, by the same rules as `runs`."""
+        return _decoded_page(*self.page("threads", **page))
+
+    def messages(self, thread_id: str, *, run_id: str | None = None, **page: Any) -> StoredPage:
+        """A page of a thread's messages, by the same rules as `runs`; with a `run_id` only those of that run."""
+        return _decoded_page(*self.page("messages", thread_id, of_run=run_id, **page))
+
+    def runs(
+        self,
+        thread_id: str,
+        *,
+        limit: int = 20,
+        order: Order = "desc",
+        after: str | None = None,
+        before: str | None = None,
+    ) -> StoredPage:
+        """A page of a thread's runs by `created_at`, at most `limit` (1 or more) of them.
+
+        `after` and `before` are ids of runs, seen in the direction of `order`: the page goes on behind `after`, and
+        stops in front of `before`. `before` alone gives the page that ends there; its `has_more` looks the other way.
+
+        Raises NotStoredError for an unknown thread, UnknownCursorError for a cursor that is none of its runs.
+        """
+        return _decoded_page(*self.page("runs", thread_id, limit=limit, order=order, after=after, before=before))
+
+    def steps(self, thread_id: str, run_id: str, **page: Any) -> StoredPage:
+        """A page of a run's steps, by the same rules as `runs`. Raises NotStoredError for an unknown thread or run."""
+        return _decoded_page(*self.page("steps", thread_id, run_id, **page))
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """What a query gives."""
+        with self._lock:
+            return self._connection.execute(sql, values).fetchall()
+
+    def row(self, kind: Kind, *ids: str) -> Row:
+        """One object by its parents' ids and its own. Raises NotStoredError."""
+        rows = self.rows(_GET[kind], *ids)
+        if not rows or rows[0][1] is None:
+            self._require(*ids[:-1])
+            raise NotStoredError(kind[:-1], ids[-1])
+        return Row(*rows[0])
+
+    def page(
+        self,
+        kind: Kind,
+        *parents: str,
+        limit: int = 20,
+        order: Order = "desc",
+        after: str | None = None,
+        before: str | None = None,
+        of_run: str | None = None,
+    ) -> tuple[list[Row], bool]:
+        """A page of a list as its documented method has it, with texts as UTF-8, and whether more follow."""
+        if limit < 1 or order not in ("asc", "desc"):
+            raise ValueError(f"limit must be 1 or more and order 'asc' or 'desc', not {limit!r} and {order!r}.")
+        where, values = [f"{column} = ?" for column in PARENTS[kind]], list[object](parents)
+        for parameter, cursor in (("after", after), ("before", before)):
+            if cursor is None:
+                continue
+            places = self.rows(_PLACE[kind], *parents, cursor)
+            if not places:
+                self._require(*parents)
+                raise UnknownCursorError(parameter, cursor)
+            where.append(f"(created_at, seq) {'>' if (parameter == 'after') == (order == 'asc') else '<'} (?, ?)")
+            values += places[0]
+        if of_run is not None:
+            where.append("run_id = ?")
+            values.append(of_run)
+        if kind in _MAY_BE_BARE:
+            where.append("json IS NOT NULL")
+        # `before` alone reads away from its cursor, to get the nearest, and turns what it got round.
+        backwards = before is not None and after is None
+        direction = "ASC" if (order == "asc") != backwards else "DESC"
+        rows = self.rows(
+            f"SELECT id, CAST(json AS BLOB), sha256 FROM {kind} WHERE {' AND '.join(where) or '1'}"
+            f" ORDER BY created_at {direction}, seq {direction} LIMIT ?",
+            *values,
+            limit + 1,
+        )
+        if not rows:
+            self._require(*parents)
+        data = [Row(*row) for row in rows[:limit]]
+        return data[::-1] if backwards else data, len(rows) > limit
+
+    def _require(self, thread_id: str | None = None, run_id: str | None = None) -> None:
+        if thread_id is not None and not self.rows("SELECT 1 FROM threads WHERE id = ?", thread_id):
+            raise NotStoredError("thread", thread_id)
+        if run_id is not None and not self.rows("SELECT 1 FROM runs WHERE thread_id = ? AND id = ?", thread_id, run_id):
+            raise NotStoredError("run", run_id)
+
+
+_MAY_BE_BARE = ("threads", "assistants")
+_DERIVED: dict[Kind, tuple[str, ...]] = {"messages": ("run_id",), "runs": ("status",), "steps": ("status",)}
+
+
+def _adding(kind: Kind) -> str:
+    # An object that is there already is replaced, and keeps its place in the order of arrival.
+    extra = ("state",) if kind in _MAY_BE_BARE else _DERIVED[kind]
+    columns = ("id", *PARENTS[kind], "created_at", "json", "sha256", *extra)
+    fresh = [column for column in columns if column not in ("id", *PARENTS[kind])]
+    if kind in _MAY_BE_BARE:
+        fresh.append("error")
+    return (
+        f"INSERT INTO {kind} ({', '.join(columns)}, seq)"
+        f" VALUES ({', '.join(f':{column}' for column in columns)}, (SELECT coalesce(max(key), 0) + 1 FROM {kind}))"
+        f" ON CONFLICT ({', '.join((*PARENTS[kind], 'id'))}) DO UPDATE SET "
+        + ", ".join(f"{column} = excluded.{column}" for column in fresh)
+    )
+
+
+def _one(kind: Kind) -> str:
+    return " AND ".join(f"{column} = ?" for column in (*PARENTS[kind], "id"))
+
+
+_ADD: dict[Kind, str] = {kind: _adding(kind) for kind in PARENTS}
+_ADD_BARE_THREAD = (
+    "INSERT INTO threads (id, created_at, seq, state)"
+    " VALUES (?, 0, (SELECT coalesce(max(key), 0) + 1 FROM threads), 'open') ON CONFLICT (id) DO NOTHING"
+)
+_GET: dict[Kind, str] = {
+    kind: f"SELECT id, CAST(json AS BLOB), sha256 FROM {kind} WHERE {_one(kind)}" for kind in PARENTS
+}
+_PLACE: dict[Kind, str] = {kind: f"SELECT created_at, seq FROM {kind} WHERE {_one(kind)}" for kind in PARENTS}
+
+
+def _decoded(row: Row) -> StoredObject:
+    return StoredObject(row.id, row.json.decode())
+
+
+def _decoded_page(rows: list[Row], has_more: bool) -> StoredPage:
+    return StoredPage(list(map(_decoded, rows)), has_more)
+
+
+def _parsed(kind: Kind, source: Mapping[str, Any] | str) -> _Prepared:
+    """What somebody wants to add, with its columns. Raises ValueError where it is no JSON object with its ids."""
+    try:
+        text = source if isinstance(source, str) else json.dumps(source, allow_nan=False, separators=(",", ":"))
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("An object to store is nested too deeply to be read again.") from None
+    except TypeError as error:
+        raise ValueError(f"An object to store is JSON text or a mapping that JSON has a form for: {error}.") from None
+    names = ("id", *PARENTS[kind])
+    ids = [value.get(name) for name in names] if isinstance(value, dict) else []
+    if not ids or not all(isinstance(item, str) and item for item in ids):
+        raise ValueError(f"An object to store needs {', '.join(names)}, each a string: {text[:80]!r} has not.")
+    parents: dict[str, Any] = dict(zip(PARENTS[kind], ids[1:], strict=True))
+    return _Prepared(kind, _columns(kind, text, value, parents, created_at=_seconds(value, is_strict=True)))
+
+
+def _columns(
+    kind: Kind, text: str, value: Mapping[str, Any], parents: Mapping[str, str], *, created_at: float
+) -> dict[str, Any]:
+    columns = {"id": value["id"], **parents, "created_at": created_at, "json": text, "sha256": _schema.digest(text)}
+    if kind in _MAY_BE_BARE:
+        return columns | {"state": "complete"}
+    return columns | derived(kind, value)
+
+
+def derived(kind: Kind, value: Mapping[str, Any]) -> dict[str, str | None]:
+    """The columns that say again what stands in an object's text."""
+    if kind == "messages":
+        run_id = value.get("run_id")
+        return {"run_id": run_id if isinstance(run_id, str) else None}
+    return {"status": _schema.status_of(value)} if kind in _DERIVED else {}
+
+
+def _seconds(value: Mapping[str, Any], *, is_strict: bool) -> float:
+    """An object's `created_at`; 0 where it has none that is a number, or where not strict, none of use."""
+    created_at = value.get("created_at")
+    try:
+        seconds = float(created_at) if isinstance(created_at, (int, float)) else 0.0
+    except OverflowError:
+        if is_strict:
+            raise ValueError("created_at of an object to store is larger than any time.") from None
+        return 0.0
+    return seconds if seconds == seconds else 0.0
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON: write null or a number in its place.")
