@@ -1,0 +1,12 @@
+"""Archives: threads, messages, runs, steps and assistants in one SQLite file, read without a network.
+
+archive.client("archive.db")    a `facade.Client` that reads the file
+archive.verify("archive.db")    what is in it, and whether it is whole
+"""
+
+from __future__ import annotations
+
+from facade.archive._errors import BusyError, DamagedError
+from facade.archive._transport import async_client, client
+
+__all__ = ["BusyError", "DamagedError", "async_client", "client"]

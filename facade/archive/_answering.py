@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from facade._arguments import FILE_SEARCH_RESULT_CONTENT
 from facade.archive._cutting import Spans, cut, find_cuts
 from facade.archive._errors import NotStoredError, UnknownCursorError
+from facade.archive._file import is_busy
 from facade.archive._store import Kind, Row, Store
 
 COLLECTIONS: dict[tuple[str, ...], Kind] = {
@@ -70,6 +73,26 @@ def error_answer(
     return Answer(status, json.dumps({"error": error}).encode(), headers or {})
 
 
+PAUSE_SEC = 0.005
+_PATIENCE_SEC = 30.0
+
+
+def attempts(store: Store, method: str, path: str, query: str, *, is_whole: bool) -> Iterator[Answer | None]:
+    """The answer, after a None for each pause of PAUSE_SEC that is to be made while another process holds the file.
+
+    The arguments are as for `answer`. Raises sqlite3.Error where the file cannot be read.
+    """
+    give_up_at = monotonic() + _PATIENCE_SEC
+    while monotonic() < give_up_at:
+        try:
+            yield answer(store, method, path, query, is_whole=is_whole)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            yield None
+    yield error_answer(503, "The archive is being written: try again.", headers={"retry-after": "1"})
+
+
 def answer(store: Store, method: str, path: str, query: str, *, is_whole: bool) -> Answer:
     """The answer to a request.
 
@@ -81,7 +104,7 @@ def answer(store: Store, method: str, path: str, query: str, *, is_whole: bool) 
         is_whole: objects go out as they are stored, whatever `include[]` says; else the texts that a file search
             found are left out unless they are asked for
 
-    Raises sqlite3.Error where the file cannot be read, or just now is being written.
+    Raises sqlite3.Error where the file cannot be read, or is held by another process.
     """
     try:
         if method not in ("GET", "HEAD"):

@@ -6,23 +6,17 @@ import asyncio
 import logging
 import os
 import re
-import sqlite3
 from collections.abc import Iterator
 from hmac import compare_digest
 from ipaddress import ip_address
-from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from facade.archive._answering import Answer, RefusedError, answer, error_answer
-from facade.archive._file import is_busy
+from facade.archive._answering import PAUSE_SEC, Answer, RefusedError, attempts, error_answer
 from facade.archive._store import Store
-
-_PATIENCE_SEC = 30.0
-"""How long an answer waits for a moment at which no other process commits to the file."""
 
 _log = logging.getLogger("facade.server")
 
@@ -94,22 +88,16 @@ class Application:
     async def _answer(self, scope: Scope, request_id: str) -> Answer:
         path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
         query = scope["query_string"].decode("latin-1")
-        give_up_at = monotonic() + _PATIENCE_SEC
         try:
             if not self._any_host:
                 _require_loopback_host(scope)
             if self._api_key is not None:
                 _require_key(scope, self._api_key)
-            while True:
-                try:
-                    return answer(self._store, scope["method"], path, query, is_whole=self._is_whole)
-                except sqlite3.OperationalError as error:
-                    if not is_busy(error):
-                        raise
-                    if monotonic() > give_up_at:
-                        message = "The archive is being written: try again."
-                        return error_answer(503, message, headers={"retry-after": "1"})
-                await asyncio.sleep(0.005)
+            for found in attempts(self._store, scope["method"], path, query, is_whole=self._is_whole):
+                if found is not None:
+                    return found
+                await asyncio.sleep(PAUSE_SEC)
+            raise AssertionError("the last attempt gives an answer")
         except RefusedError as error:
             return error.answer
         except Exception as error:
