@@ -248,7 +248,7 @@ def as_here(text: str, base: str) -> str:
 
 def run_page(name: str, base: str) -> dict[str, Any]:
     """Runs the Python and shell blocks of a page in their order, and gives what the Python ones defined."""
-    defined: dict[str, Any] = {"save": lambda step: None, "__name__": "__main__"}
+    defined: dict[str, Any] = {"__name__": "__main__"}
     text = as_here(texts()[name], base)
     found = re.findall(r"^```(python|sh)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -327,6 +327,34 @@ def test_an_operation_s_examples_run(operation: Any, at_home: str, monkeypatch: 
         schema = operation.spec.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
         if schema is not None:
             assert REFERENCE.examples.problems(schema["$ref"].rpartition("/")[2], body) == []
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a module for each page: its Python blocks in their order."""
+    folder = tmp_path_factory.mktemp("examples")
+    for name, text in texts().items():
+        if found := blocks(text, "python"):
+            (folder / f"{re.sub('[^a-z]', '_', name.lower().removesuffix('.md'))}_page.py").write_text("\n".join(found))
+    # Packages that the project does without, or that have no types, are no matter here.
+    settings = {"typeCheckingMode": "standard", "reportMissingImports": False, "reportMissingTypeStubs": False}
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "checker",
+    [
+        ["mypy", "--cache-dir=.mypy_cache/examples", "--disable-error-code=import"],
+        ["basedpyright", f"--pythonpath={sys.executable}", "--project"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_example_type_checks(checker: list[str], modules: Path) -> None:
+    """The examples of README, guides and reference are right for mypy, strictly, and for pyright."""
+    command = [sys.executable, "-m", *checker, str(modules)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_what_is_not_run_says_so() -> None:
