@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib.util
+import inspect
 import io
 import json
 import logging
@@ -384,6 +386,37 @@ def test_going_on_after_errors_loses_nothing(at_home: str) -> None:
         read = [step.id for step in all_steps(client, runs, tries=4)]
     with facade.Client() as client:
         assert read == [step.id for step in client.steps.all(runs)]
+
+
+def test_what_the_sdk_s_names_became_exists() -> None:
+    """Each call, class, option and attribute in the right column of the tables of "From the openai SDK" is there."""
+    text = (ROOT / "docs" / "from-openai-sdk.md").read_text("utf-8")
+    column = [row.rsplit(" | ", 1)[1] for row in re.findall(r"^\| (.+) \|$", text, re.MULTILINE) if " | " in row]
+    names = {code for cell in column for code in re.findall(r"`([^`]+)`", cell)}
+    options = set(inspect.signature(facade.Client.__init__).parameters) | {"include"}
+    have: dict[str, Any] = {
+        "facade": facade,
+        "run": facade.Run,
+        "page": facade.Page,
+        "error": facade.RateLimitError(""),
+    }
+    with facade.Client("any", api_base="http://127.0.0.1/v1") as client:
+        have["client"] = client
+        for name in names:
+            if option := re.match(r"(\w+)=", name):
+                assert option[1] in options, name
+            for root, attributes, arguments in re.findall(r"\b(\w+)((?:\.\w+)+)(?:\(([^()]*)\))?", name):
+                thing = have.get(root)
+                if thing is None:
+                    continue
+                for attribute in attributes[1:].split("."):
+                    thing = getattr(thing, attribute)
+                if arguments and arguments != "…":
+                    words = ast.parse(f"call({arguments})", mode="eval").body
+                    assert isinstance(words, ast.Call)
+                    given = {word.arg: None for word in words.keywords if word.arg}
+                    inspect.signature(thing).bind(*words.args, **given)
+    assert len(names) > 40
 
 
 def test_every_command_of_make_exists() -> None:
