@@ -198,7 +198,7 @@ def test_the_list_has_every_field_that_the_facade_names() -> None:
     named = {
         node.value: str(file.relative_to(ROOT))
         for file in (ROOT / "facade").rglob("*.py")
-        if file.name != "sample.py"  # it writes whole objects
+        if not file.name.startswith("sample")  # they write whole objects
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.Constant) and node.value in fields
     }

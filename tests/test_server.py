@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator
 from facade import FILE_SEARCH_RESULT_CONTENT
 from facade.server import Store, create_app, serve, write_sample
 from facade.server.__main__ import main
-from facade.server.sample import EMPTY_THREAD_ID, SAMPLE_THREAD_ID
+from facade.server.sample import EMPTY_THREAD_ID, MILL_THREAD_ID, ORDER_THREAD_ID, SAMPLE_THREAD_ID
 
 SPEC = json.loads(files("openai_thread_runs_api").joinpath("openapi.json").read_text("utf-8"))
 BETA = {"OpenAI-Beta": "assistants=v2"}
@@ -86,6 +86,42 @@ class TestSample:
             if ids(steps):
                 schema("ListRunStepsResponse").validate(steps.json())
 
+    def test_threads_messages_and_assistants_are_as_the_spec_has_them(self, client: httpx.Client) -> None:
+        """Lists and single objects validate; a message names the run that wrote it."""
+        threads = client.get("/threads").json()
+        schema("ListThreadsResponse").validate(threads)
+        for thread in threads["data"]:
+            schema("ThreadObject").validate(client.get(f"/threads/{thread['id']}").json())
+        messages = client.get(f"/threads/{SAMPLE_THREAD_ID}/messages", params={"limit": 100}).json()
+        schema("ListMessagesResponse").validate(messages)
+        written = [item["id"] for item in messages["data"] if item["run_id"]]
+        assert len(written) == 6
+        schema("MessageObject").validate(client.get(f"/threads/{SAMPLE_THREAD_ID}/messages/{written[0]}").json())
+        schema("AssistantObject").validate(client.get("/assistants/asst_bakery").json())
+
+    def test_messages_of_one_run_can_be_asked_for(self, client: httpx.Client) -> None:
+        """`run_id` picks them, and pages go on among them."""
+        path = f"/threads/{SAMPLE_THREAD_ID}/messages"
+        assert ids(client.get(path, params={"run_id": "run_bakery_02"})) == ["msg_flour"]
+        assert ids(client.get(path, params={"run_id": "run_bakery_04"})) == []
+
+    def test_a_message_step_names_a_message_that_is_there(self, client: httpx.Client) -> None:
+        """In every thread of the sample."""
+        for thread_id in ids(client.get("/threads")):
+            for run_id in ids(client.get(f"/threads/{thread_id}/runs?limit=100")):
+                for step in client.get(f"/threads/{thread_id}/runs/{run_id}/steps").json()["data"]:
+                    if made := step["step_details"].get("message_creation"):
+                        message = client.get(f"/threads/{thread_id}/messages/{made['message_id']}").json()
+                        assert message["run_id"] == run_id
+
+    def test_an_agents_call_names_the_run_that_it_led_to(self, client: httpx.Client) -> None:
+        """The run of the agent that was called can be read where the call says."""
+        steps = client.get(f"/threads/{ORDER_THREAD_ID}/runs/run_bakery_order/steps?order=asc").json()["data"]
+        child = steps[0]["step_details"]["tool_calls"][0]["connected_agent"]
+        run = client.get(f"/threads/{child['thread_id']}/runs/{child['run_id']}").json()
+        calls = client.get(f"/threads/{run['thread_id']}/runs/{run['id']}/steps?order=asc").json()["data"][0]
+        assert {call["type"] for call in calls["step_details"]["tool_calls"]} == {"mcp"}
+
     def test_it_shows_every_state_and_every_kind_of_step(self, client: httpx.Client) -> None:
         """Each status of the spec, each tool and each kind of output occurs."""
         runs = client.get(RUNS, params={"limit": 100}).json()["data"]
@@ -109,7 +145,7 @@ class TestSample:
             with Store(tmp_path / "s.db", read_only=True) as store:
                 listings.append((store.thread_ids(), store.runs(SAMPLE_THREAD_ID, limit=100)))
         assert listings[0] == listings[1]
-        assert listings[0][0] == [SAMPLE_THREAD_ID, EMPTY_THREAD_ID]
+        assert listings[0][0] == [SAMPLE_THREAD_ID, EMPTY_THREAD_ID, ORDER_THREAD_ID, MILL_THREAD_ID]
 
 
 class TestPaging:

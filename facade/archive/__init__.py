@@ -7,6 +7,8 @@ archive.verify("archive.db")    what is in it, and whether it is whole
 from __future__ import annotations
 
 from facade.archive._errors import BusyError, DamagedError
+from facade.archive._report import Report
 from facade.archive._transport import async_client, client
+from facade.archive._verify import verify
 
-__all__ = ["BusyError", "DamagedError", "async_client", "client"]
+__all__ = ["BusyError", "DamagedError", "Report", "async_client", "client", "verify"]

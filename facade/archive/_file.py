@@ -40,7 +40,7 @@ def open_archive(path: str | os.PathLike[str], *, read_only: bool, busy_timeout_
         except BaseException:
             connection.close()
             raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter where a name in the file is damaged
         if is_busy(error):
             raise
         advice = ""
@@ -49,7 +49,7 @@ def open_archive(path: str | os.PathLike[str], *, read_only: bool, busy_timeout_
         raise DamagedError(f"{shown} cannot be read as an archive: {error}.{advice}") from error
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: Exception) -> bool:
     """Whether SQLite gave up because another connection holds a lock."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -66,9 +66,11 @@ def _refuse_others(file: Path, shown: str) -> None:
     if file.stat().st_size and not Path(f"{file}-journal").exists():
         connection = _connect(file, "mode=ro&immutable=1", 0)
         try:
-            _version(connection, shown)
+            version = _version(connection, shown)
         finally:
             connection.close()
+        if version == 0 and Path(f"{file}-wal").exists():  # an archive has no such log: what is in it is another's
+            raise DamagedError(f"{shown} is no archive of threads and runs: name another file.")
 
 
 def _version(connection: sqlite3.Connection, shown: str) -> int:

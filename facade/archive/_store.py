@@ -163,6 +163,17 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read in the block is of one moment. Nobody can commit meanwhile, so be quick."""
+        with self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                self._connection.execute("SELECT 1 FROM meta").fetchone()
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
     def put(self, kind: Kind, text: str, value: Mapping[str, Any], **parents: str) -> None:
         """Add or replace one object as a server sent it, within a `transaction`.
 
@@ -172,7 +183,7 @@ class Store:
             value: the same, parsed; it needs an `id`
             parents: the ids of what it belongs to: thread_id, and run_id for steps
         """
-        self._write(kind, _columns(kind, text, value, parents, created_at=_seconds(value, is_strict=False)))
+        self._write(kind, _columns(kind, text, value, parents, created_at=seconds_of(value, is_strict=False)))
 
     def note(
         self, kind: Literal["threads", "assistants"], object_id: str, state: State, error: str | None = None
@@ -241,6 +252,11 @@ class Store:
             return ListState()
         state, cursor, include, error, count = rows[0]
         return ListState(state, cursor, tuple(json.loads(include)), error, count)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file itself is read, not a copy of it in memory that has this version's tables."""
+        return bool(self.rows("PRAGMA database_list")[0][2])
 
     def thread_ids(self) -> list[str]:
         """The ids of all threads, in order of arrival; those too that are known by their runs or messages only."""
@@ -414,7 +430,7 @@ def _parsed(kind: Kind, source: Mapping[str, Any] | str) -> _Prepared:
     if not ids or not all(isinstance(item, str) and item for item in ids):
         raise ValueError(f"An object to store needs {', '.join(names)}, each a string: {text[:80]!r} has not.")
     parents: dict[str, Any] = dict(zip(PARENTS[kind], ids[1:], strict=True))
-    return _Prepared(kind, _columns(kind, text, value, parents, created_at=_seconds(value, is_strict=True)))
+    return _Prepared(kind, _columns(kind, text, value, parents, created_at=seconds_of(value, is_strict=True)))
 
 
 def _columns(
@@ -434,7 +450,7 @@ def derived(kind: Kind, value: Mapping[str, Any]) -> dict[str, str | None]:
     return {"status": _schema.status_of(value)} if kind in _DERIVED else {}
 
 
-def _seconds(value: Mapping[str, Any], *, is_strict: bool) -> float:
+def seconds_of(value: Mapping[str, Any], *, is_strict: bool) -> float:
     """An object's `created_at`; 0 where it has none that is a number, or where not strict, none of use."""
     created_at = value.get("created_at")
     try:
