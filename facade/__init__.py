@@ -10,13 +10,14 @@ with facade.Client(api_base="https://host.example/v1") as client:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from facade import _lean_httpx as _lean_httpx  # before anything else imports httpx
 from facade._answers import Page
 from facade._arguments import FILE_SEARCH_RESULT_CONTENT
-from facade._settings import configure
-from facade._sync import Walk
+from facade._async.client import AsyncClient
+from facade._async.walks import AsyncWalk
+from facade._options import configure
+from facade._sync.client import Client
+from facade._sync.walks import Walk
 from facade._version import __version__
-from facade.client import AsyncClient, Client
 from facade.cmdlets import get_thread_run, get_thread_run_step
 from facade.errors import (
     APIConnectionError,
@@ -41,9 +42,10 @@ from facade.errors import (
 )
 
 if TYPE_CHECKING:
-    from facade._async import AsyncWalk
     from facade._streaming import Event
     from openai_thread_runs_api.model_base import UnknownObject
+    from openai_thread_runs_api.models import AssistantObject as Assistant
+    from openai_thread_runs_api.models import MessageObject as Message
     from openai_thread_runs_api.models import RunCompletionUsage as RunUsage
     from openai_thread_runs_api.models import RunObject as Run
     from openai_thread_runs_api.models import RunObjectRequiredAction as RequiredAction
@@ -57,14 +59,17 @@ if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunStepDetailsToolCallsObject as ToolCalls
     from openai_thread_runs_api.models import RunStepObject as RunStep
     from openai_thread_runs_api.models import RunToolCallObject as RequiredToolCall
+    from openai_thread_runs_api.models import ThreadObject as Thread
 
 # The generated classes that people name: what runs and steps are, and what is told apart in them.
 _MODELS = {
+    "Assistant": "AssistantObject",
     "CodeInterpreterImage": "RunStepDetailsToolCallsCodeOutputImageObject",
     "CodeInterpreterLogs": "RunStepDetailsToolCallsCodeOutputLogsObject",
     "CodeInterpreterToolCall": "RunStepDetailsToolCallsCodeObject",
     "FileSearchToolCall": "RunStepDetailsToolCallsFileSearchObject",
     "FunctionToolCall": "RunStepDetailsToolCallsFunctionObject",
+    "Message": "MessageObject",
     "MessageCreation": "RunStepDetailsMessageCreationObject",
     "RequiredAction": "RunObjectRequiredAction",
     "RequiredToolCall": "RunToolCallObject",
@@ -72,12 +77,12 @@ _MODELS = {
     "RunStep": "RunStepObject",
     "RunUsage": "RunCompletionUsage",
     "StepUsage": "RunStepCompletionUsage",
+    "Thread": "ThreadObject",
     "ToolCalls": "RunStepDetailsToolCallsObject",
 }
-# Imported when first asked for: the models take attrs along and AsyncWalk asyncio, each a fifth of httpx's own import.
+# Imported when first asked for, since they take attrs along.
 _LATER = {
     "Event": ("facade._streaming", "Event"),
-    "AsyncWalk": ("facade._async", "AsyncWalk"),
     "UnknownObject": ("openai_thread_runs_api.model_base", "UnknownObject"),
     **{name: ("openai_thread_runs_api.models", generated) for name, generated in _MODELS.items()},
 }
@@ -103,6 +108,7 @@ __all__ = [
     "APIResponseError",
     "APIStatusError",
     "APITimeoutError",
+    "Assistant",
     "AsyncClient",
     "AsyncWalk",
     "AuthenticationError",
@@ -117,6 +123,7 @@ __all__ = [
     "FileSearchToolCall",
     "FunctionToolCall",
     "InternalServerError",
+    "Message",
     "MessageCreation",
     "MoreDataWarning",
     "NotFoundError",
@@ -133,6 +140,7 @@ __all__ = [
     "StepUsage",
     "StreamCutError",
     "StreamError",
+    "Thread",
     "ToolCalls",
     "UnknownObject",
     "UnprocessableEntityError",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from facade.errors import APIResponseError
 
 if TYPE_CHECKING:
+    from facade._exchange import Reply
     from openai_thread_runs_api.model_base import Model
 
 T = TypeVar("T")
@@ -53,54 +54,47 @@ def parse(body: bytes) -> Any:
     if _loads is None:
         _loads = _loader()
     try:
-        if _may_be_deep(body):
+        value = _loads(body)
+        if not _is_surely_flat(body) and _depth_passes(value, MAX_DEPTH):
             raise RecursionError
-        return _loads(body)
+        return value
     except RecursionError:
         problem = f"nested more than {MAX_DEPTH} deep"
     except UnicodeDecodeError:
         problem = "not UTF-8"
     except ValueError as error:
         problem = f"not JSON ({error})" if isinstance(error, json.JSONDecodeError) else "a number of too many digits"
-    raise APIResponseError(f"the answer is {problem if body.strip() else 'empty'}: {len(body)} bytes")
+    raise APIResponseError(f"the answer is {problem if body.strip() else 'empty'}")
 
 
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def _may_be_deep(body: bytes) -> bool:
-    """Whether a body nests deeper than `MAX_DEPTH`: pairs of brackets are taken out from the innermost on.
-
-    A bracket inside a text may keep a pair from closing; then the texts are taken out too and it is counted exactly.
-    """
+def _is_surely_flat(body: bytes) -> bool:
+    """Whether a body's brackets alone say that it is not too deep: what is left once the innermost pairs are out."""
     brackets = body.translate(None, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        if len(brackets) <= MAX_DEPTH:
-            return False
+    while len(brackets) > MAX_DEPTH // 2:
         fewer = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if len(fewer) == len(brackets):
-            return _depth(body) > MAX_DEPTH
+        if len(fewer) > 0.8 * len(brackets):  # so there are fewer than MAX_DEPTH / 2 turns, whatever the size
+            return False  # deep, or brackets inside texts
         brackets = fewer
     return True
 
 
-def _depth(body: bytes) -> int:
-    depth = deepest = 0
-    quoted = escaped = False
-    for byte in body:
-        if escaped:
-            escaped = False
-        elif quoted:
-            escaped = byte == 0x5C
-            quoted = byte != 0x22
-        elif byte == 0x22:
-            quoted = True
-        elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
+def _depth_passes(value: Any, limit: int) -> bool:
+    """Whether a JSON value nests deeper than a limit."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            item
+            for parent in level
+            if parent.__class__ is dict or parent.__class__ is list
+            for item in (parent.values() if parent.__class__ is dict else parent)
+            if item.__class__ is dict or item.__class__ is list
+        ]
+        if not level:
+            return False
+    return True
 
 
 class Body:
@@ -117,9 +111,11 @@ class Body:
         self._left = max_bytes
         self._chunks: list[bytes] = []
         self._decoder = None
-        self._is_unknown = False
+        self._is_deflate = self._is_unknown = False
+        self._begin = b""
         if name in ("gzip", "x-gzip", "deflate"):
             self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            self._is_deflate = name == "deflate"
         elif name not in ("", "identity"):
             self._is_unknown = True
 
@@ -142,6 +138,15 @@ class Body:
 
     def _decode(self, chunk: bytes) -> bytes:
         assert self._decoder is not None
+        if self._is_deflate:
+            # Some servers send deflate without its zlib frame, whose first two bytes are a multiple of 31.
+            chunk, self._begin = self._begin + chunk, b""
+            if len(chunk) < 2:
+                self._begin = chunk
+                return b""
+            self._is_deflate = False
+            if chunk[0] & 15 != 8 or int.from_bytes(chunk[:2], "big") % 31:
+                self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             decoded = self._decoder.decompress(chunk, self._left + 1)
             while self._decoder.unused_data.startswith(b"\x1f\x8b"):  # gzip may come in several members
@@ -152,12 +157,6 @@ class Body:
                     break
             return decoded
         except zlib.error as error:
-            if not self._chunks:  # some servers send deflate without its zlib frame
-                try:
-                    self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
-                    return self._decoder.decompress(chunk, self._left + 1)
-                except zlib.error:
-                    pass
             problem = str(error)
         raise APIResponseError(f"the answer's content encoding is broken ({problem})")
 
@@ -167,7 +166,7 @@ class Body:
         Raises:
             APIResponseError: the encoding ends too early.
         """
-        if self._decoder is not None and self._chunks and not self._decoder.eof:
+        if self._decoder is not None and (self._chunks or self._begin) and not self._decoder.eof:
             raise APIResponseError("the answer's content encoding ends too early")
         return self.so_far()
 
@@ -194,7 +193,8 @@ class Page(Sequence[T], Generic[T]):
 
     @property
     def has_more(self) -> bool:
-        return self._json.get("has_more") is True
+        value = self._json.get("has_more")
+        return value is True or value == "true" or (value.__class__ is int and value == 1)
 
     @property
     def first_id(self) -> str | None:
@@ -230,36 +230,36 @@ class Page(Sequence[T], Generic[T]):
         return objects_table(self.data, repr(self))
 
 
-def read_object(model: type[M], body: bytes) -> M:
-    """The run or step of a body.
+def read_object(model: type[M], reply: Reply) -> M:
+    """The object of an answer.
 
     Raises:
         APIResponseError: the body is no JSON object with an `id`.
     """
-    value = parse(body)
-    if not isinstance(value, dict):
+    value = parse(reply.body)
+    if value.__class__ is not dict:
         raise APIResponseError(f"the answer is {_kind(value)}, not a {model.__name__}")
-    if not isinstance(value.get("id"), str) or not value["id"].strip():
+    if value.get("id").__class__ is not str or not value["id"].strip():
         raise APIResponseError(f"the answer is an object without an id, not a {model.__name__}")
     return model._of(value)
 
 
-def read_page(model: type[M], body: bytes) -> Page[M]:
-    """The page of runs or steps of a body.
+def read_page(model: type[M], reply: Reply) -> Page[M]:
+    """The page of objects of an answer.
 
     Raises:
         APIResponseError: the body is no JSON object with a `data` array of objects.
     """
-    value = parse(body)
-    data = value.get("data") if isinstance(value, dict) else None
-    if not isinstance(data, list):
+    value = parse(reply.body)
+    data = value.pop("data", None) if value.__class__ is dict else None
+    if data.__class__ is not list:
         raise APIResponseError(f"the answer is {_kind(value)} without a data array, not a page of {model.__name__}")
     read = model._of
     for index, item in enumerate(data):
         if item.__class__ is not dict:
             raise APIResponseError(f"item {index} of the answer's data is {_kind(item)}, not a {model.__name__}")
         data[index] = read(item)
-    return Page(data, {name: item for name, item in value.items() if name != "data"})
+    return Page(data, value)
 
 
 def _kind(value: Any) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
+
+from facade._options import check_limit
 
 Order = Literal["asc", "desc"]
 
@@ -33,6 +35,15 @@ class RunKey(NamedTuple):
     run_id: str
 
 
+class PageParameters(TypedDict, total=False):
+    """The parameters that every list has, as the generated endpoints take them."""
+
+    limit: int
+    order: Order
+    after: str
+    before: str
+
+
 class PageQuery(NamedTuple):
     """Which page of a list is asked for; sent as it is here."""
 
@@ -41,6 +52,15 @@ class PageQuery(NamedTuple):
     after: str | None = None
     before: str | None = None
     include: tuple[str, ...] = ()
+
+    def parameters(self) -> PageParameters:
+        """What every list is asked with; `include` is some lists' own."""
+        parameters: PageParameters = {"limit": self.limit, "order": self.order}
+        if self.after is not None:
+            parameters["after"] = self.after
+        if self.before is not None:
+            parameters["before"] = self.before
+        return parameters
 
 
 _KINDS = {"thread_": "thread", "run_": "run", "step_": "run step", "asst_": "assistant", "msg_": "message"}
@@ -88,6 +108,11 @@ def is_one(value: Any) -> bool:
     return isinstance(value, (str, bytes, bytearray, Mapping)) or hasattr(value, "id") or hasattr(value, "thread_id")
 
 
+def _kind(value: Any) -> str:
+    advice = "; a sync client walks no async iterable, facade.AsyncClient does"
+    return type(value).__name__ + (advice if isinstance(value, AsyncIterable) else "")
+
+
 def thread_key(value: Any) -> str:
     """The thread id that pipeline input names: its `thread_id` where it has one, else its `id` where it is a thread.
 
@@ -103,7 +128,7 @@ def thread_key(value: Any) -> str:
         if thread_id is None:
             raise ValueError(f"this {type(value).__name__} is no thread and has no thread_id")
         return check_id("thread_id", thread_id, "thread")
-    raise TypeError(f"thread is an id, a thread or anything with a thread_id, not {type(value).__name__}")
+    raise TypeError(f"thread is an id, a thread or anything with a thread_id, not {_kind(value)}")
 
 
 def run_key(value: Any, thread_id: Any = None) -> RunKey:
@@ -130,7 +155,7 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
             raise ValueError(f"this {type(value).__name__} is no run and has no run_id")
         run_id = check_id("run_id", run_id, "run")
     else:
-        raise TypeError(f"run is an id, a run or anything with a run_id and thread_id, not {type(value).__name__}")
+        raise TypeError(f"run is an id, a run or anything with a run_id and thread_id, not {_kind(value)}")
     given_thread = None if thread_id is None else thread_key(thread_id)
     if own_thread is None and given_thread is None:
         raise ValueError(f"the run {run_id!r} does not say its thread; give thread_id")
@@ -139,6 +164,17 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
         if given_thread not in (None, own_thread):
             raise ValueError(f"the run {run_id!r} is of thread {own_thread!r}, not of thread_id {given_thread!r}")
     return RunKey(own_thread or given_thread or "", run_id)
+
+
+def own_key(value: Any, kind: str) -> tuple[str, str]:
+    """The thread id and the id of an object that is to be read afresh.
+
+    Raises:
+        TypeError: it is an id, or does not know its thread.
+    """
+    if isinstance(value, (str, bytes)) or (thread_id := _field(value, "thread_id")) is None:
+        raise TypeError(f"refresh takes a {kind}, which knows its thread; with an id use get(thread, {kind}_id)")
+    return check_id("thread_id", thread_id, "thread"), check_id(kind, _field(value, "id"), kind)
 
 
 def step_key(step: Any) -> tuple[RunKey, str]:
@@ -156,10 +192,7 @@ def page_query(limit: Any, order: Any, after: Any, before: Any, include: Any = (
     Raises:
         TypeError, ValueError: one of them is out of its range.
     """
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise TypeError(f"limit is a whole number from 1 to 100, not {type(limit).__name__}")
-    if not 1 <= limit <= 100:
-        raise ValueError(f"limit is from 1 to 100, not {limit}")
+    check_limit("limit", limit)
     if order not in ("asc", "desc"):
         raise ValueError(f"order is 'asc' or 'desc', not {order!r}")
     return PageQuery(limit, order, _cursor("after", after), _cursor("before", before), include_values(include))
@@ -214,16 +247,3 @@ def include_values(include: str | Sequence[str] | Iterable[str]) -> tuple[str, .
         if not value.strip() or not value.isprintable():
             raise ValueError(f"include holds {value!r}, which names no field")
     return values
-
-
-def check_concurrency(value: Any) -> int:
-    """How many are read at once.
-
-    Raises:
-        TypeError, ValueError: it is no whole number from 1 to 64.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"concurrency is a whole number from 1 to 64, not {type(value).__name__}")
-    if not 1 <= value <= 64:
-        raise ValueError(f"concurrency is from 1 to 64, not {value}")
-    return value

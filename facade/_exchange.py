@@ -20,8 +20,9 @@ from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from facade._settings import CLOSED, OPENAI_HOST, Limits
-from facade.errors import APIError, APIStatusError, status_error
+from facade._auth import Redact
+from facade._options import CLOSED, OPENAI_HOST, Limits
+from facade.errors import APIError, APIResponseError, APIStatusError, status_error
 
 logger = logging.getLogger("facade")
 
@@ -35,32 +36,58 @@ MAX_WAIT_SEC = 60.0
 MAX_BACKOFF_SEC = 129.0
 
 
-class Call(NamedTuple, Generic[T]):
-    """What to ask and how to read the answer: made by `_operations`, one function an endpoint."""
-
-    method: str
-    path: str
-    query: Query
-    read: Callable[[bytes], T]
-
-
 class Reply(NamedTuple):
-    """A whole answer, decoded; `conceal` blanks the key in a text that the server wrote."""
+    """A whole answer, decoded; its headers by their names in lower case; `redact` blanks the key in a server's text."""
 
     status_code: int
     headers: Mapping[str, str]
     body: bytes
-    conceal: Callable[[str], str]
+    redact: Redact
 
     def __repr__(self) -> str:
         return f"Reply({self.status_code}, {len(self.body)} bytes)"  # a traceback shows it, and a server may echo a key
 
 
-class Attempt(NamedTuple):
-    """Send the request, and give it up after `limit_sec` (None: never), which `bound` names for the error."""
+class Call(NamedTuple, Generic[T]):
+    """What to ask and how to read the answer: made by `_operations`, one function an endpoint.
 
-    limit_sec: float | None
-    bound: str
+    Attributes:
+        method, path, query: of the request; the path without the base address
+        read: makes the result of a 2xx answer
+        body: the request's JSON; None for none
+        is_repeatable: whether it may be sent again without the server asking for it: True where twice is as once
+    """
+
+    method: str
+    path: str
+    query: Query
+    read: Callable[[Reply], T]
+    body: bytes | None = None
+    is_repeatable: bool = True
+
+    def __repr__(self) -> str:
+        return f"Call({self.method} {self.path})"  # the query and the body may hold what nobody else should see
+
+    def about(self, error: APIError) -> None:
+        """Says in an error which request it is about."""
+        error.method, error.path = self.method, self.path
+
+
+class Attempt(NamedTuple):
+    """Send the request, and give it up when `limit` says so."""
+
+    limits: Limits
+    deadline: Deadline
+
+    def limit(self) -> tuple[float | None, str]:
+        """The seconds that the attempt may take from now on (None: no limit), and what bounds it, for the error."""
+        left = self.deadline.remaining_sec()
+        timeout_sec = self.limits.timeout_sec
+        if timeout_sec is not None and timeout_sec <= left:
+            return timeout_sec, f"timeout_sec={timeout_sec:g}"
+        if left == math.inf:
+            return None, "no limit"
+        return max(left, 0.0), f"deadline_sec={self.deadline.total_sec:g}"
 
 
 class Pause(NamedTuple):
@@ -69,25 +96,27 @@ class Pause(NamedTuple):
     sec: float
 
 
-class Budget:
+class Deadline:
     """The time left of a whole call: it runs while used as a context manager, and stands still outside.
 
     Args:
-        deadline_sec: the whole of it; None for no limit
+        total_sec: the whole of it; None for no limit
         clock: seconds that only go forward
     """
 
-    def __init__(self, deadline_sec: float | None, clock: Clock = time.monotonic) -> None:
-        self.deadline_sec = deadline_sec
+    __slots__ = ("_clock", "_left", "_since", "total_sec")
+
+    def __init__(self, total_sec: float | None, clock: Clock = time.monotonic) -> None:
+        self.total_sec = total_sec
         self._clock = clock
-        self._left = math.inf if deadline_sec is None else deadline_sec
+        self._left = math.inf if total_sec is None else total_sec
         self._since: float | None = None
 
     def remaining_sec(self) -> float:
         """What is left: infinity where there is no deadline, 0 or less where it has passed."""
         return self._left if self._since is None else self._left - (self._clock() - self._since)
 
-    def __enter__(self) -> Budget:
+    def __enter__(self) -> Deadline:
         self._since = self._clock()
         return self
 
@@ -101,7 +130,7 @@ class Budget:
 def exchange(
     call: Call[T],
     limits: Limits,
-    budget: Budget,
+    deadline: Deadline,
     *,
     base: str = "",
     clock: Clock = time.monotonic,
@@ -113,7 +142,7 @@ def exchange(
     Args:
         call: what to ask
         limits: how long an attempt may take, and how many there may be
-        budget: the time left of the whole call
+        deadline: the time left of the whole call
         base: the endpoint's address, for the hint that a closed endpoint gets
         clock, wall_clock, jitter: time and chance, handed in by tests
 
@@ -123,35 +152,40 @@ def exchange(
     Raises:
         APIError: with the number of attempts. Status errors are retried as `retry_wait_sec` says, others never.
     """
+    is_debugging = logger.isEnabledFor(logging.DEBUG)
     for number in count(1):
-        started = clock()
+        started = clock() if is_debugging else 0.0
         try:
-            reply: Reply = yield _attempt(limits, budget)
-            if logger.isEnabledFor(logging.DEBUG):
+            reply: Reply = yield Attempt(limits, deadline)
+            if is_debugging:
+                request_id = one_line(reply.redact(reply.headers.get("x-request-id", "-")))
+                elapsed = clock() - started
                 logger.debug(
                     "%s %s -> %d in %.3f s, request id %s",
                     call.method,
-                    call.path,
+                    one_line(call.path),
                     reply.status_code,
-                    clock() - started,
-                    reply.conceal(reply.headers.get("x-request-id", "-")),
+                    elapsed,
+                    request_id,
                 )
             if 200 <= reply.status_code < 300:
-                return call.read(reply.body)
+                return _read(call, reply)
             error = read_error(reply, base, wall_clock)
         except APIError as failure:
+            call.about(failure)
             failure.attempts = number
-            if not isinstance(failure, APIStatusError):
-                logger.debug("%s %s -> %s in %.3f s", call.method, call.path, failure, clock() - started)
+            if is_debugging:
+                logger.debug("%s in %.3f s", failure, clock() - started)
             raise failure.with_traceback(None) from None  # the frames below hold the body
+        call.about(error)
         error.attempts = number
-        wait_sec = retry_wait_sec(error, reply.headers, number - 1, jitter)
-        if number > limits.max_retry_count or wait_sec is None or wait_sec > budget.remaining_sec():
+        wait_sec = retry_wait_sec(error, reply.headers, number - 1, jitter, call.is_repeatable)
+        if number > limits.max_retry_count or wait_sec is None or wait_sec > deadline.remaining_sec():
             raise error
         logger.warning(
             "%s %s answered %d; attempt %d of %d in %.1f s",
             call.method,
-            call.path,
+            one_line(call.path),
             reply.status_code,
             number + 1,
             limits.max_retry_count + 1,
@@ -161,17 +195,22 @@ def exchange(
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _attempt(limits: Limits, budget: Budget) -> Attempt:
-    left = budget.remaining_sec()
-    if limits.timeout_sec is not None and limits.timeout_sec <= left:
-        return Attempt(limits.timeout_sec, f"timeout_sec={limits.timeout_sec:g}")
-    if left == math.inf:
-        return Attempt(None, "no limit")
-    return Attempt(max(left, 0.0), f"deadline_sec={budget.deadline_sec:g}")
+def _read(call: Call[T], reply: Reply) -> T:
+    try:
+        return call.read(reply)
+    except APIResponseError as error:
+        problem = error.message
+    kind = one_line(reply.redact(reply.headers.get("content-type", "")).split(";")[0])[:100] or "no content type"
+    words = one_line(reply.redact(reply.body[:1000].decode("utf-8", "replace")))[:120]
+    raise APIResponseError(f"{problem} ({kind}, {len(reply.body)} bytes{f': {words!r}' if words else ''})")
 
 
 def retry_wait_sec(
-    error: APIStatusError, headers: Mapping[str, str], retry: int, jitter: Callable[[], float]
+    error: APIStatusError,
+    headers: Mapping[str, str],
+    retry: int,
+    jitter: Callable[[], float],
+    is_repeatable: bool = True,
 ) -> float | None:
     """The seconds to wait before retrying a status error; None where it is not retried.
 
@@ -180,17 +219,25 @@ def retry_wait_sec(
         headers: its headers
         retry: the number of retries that were made before
         jitter: a factor around 1
+        is_repeatable: as of the call; one that is not goes out again only where the server asks for it
     """
     said = headers.get("x-should-retry")
     if said == "false":
         return None
-    quota_is_used_up = error.status_code == 429 and "insufficient_quota" in (error.code, error.type)
-    retryable = (error.status_code == 429 and not quota_is_used_up) or 500 <= error.status_code <= 599
+    status = error.status_code
+    retryable: bool = is_throttled(error) or 500 <= status <= 599
+    if not is_repeatable and status != 429:
+        retryable = status == 503 and error.retry_after is not None
     if not retryable and said != "true":
         return None
     if error.retry_after is not None:
         return error.retry_after if error.retry_after <= MAX_WAIT_SEC else None
     return min(MAX_BACKOFF_SEC, 2.0**retry * jitter())
+
+
+def is_throttled(error: APIStatusError) -> bool:
+    """Whether an answer is a 429 that passes: not a quota that is used up."""
+    return error.status_code == 429 and "insufficient_quota" not in (error.code, error.type)
 
 
 def retry_after_sec(headers: Mapping[str, str], wall_clock: Clock) -> float | None:
@@ -217,15 +264,15 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
     """The error of an answer that is not 2xx, from its status first and its body where that can be read."""
     text = reply.body.decode("utf-8", "replace")
     try:
-        body: Any = _conceal_all(json.loads(text), reply.conceal)
+        body: Any = _redact_all(json.loads(text), reply.redact)
     except (ValueError, RecursionError):
-        body = reply.conceal(text) or None
+        body = reply.redact(text) or None
     envelope = body.get("error", body) if isinstance(body, dict) else None
     said = envelope if isinstance(envelope, dict) else {"message": envelope}
     message = next((_line(said[name]) for name in ("message", "detail") if _line(said.get(name))), None)
     status = reply.status_code
     if message is None:
-        kind = reply.conceal(reply.headers.get("content-type", "")).split(";")[0] or "no content type"
+        kind = reply.redact(reply.headers.get("content-type", "")).split(";")[0] or "no content type"
         message = f"the server answered {status} without saying why ({kind}, {len(reply.body)} bytes)"
         if 300 <= status < 400:
             message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"
@@ -238,7 +285,7 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
         code=_text(said.get("code")),
         type=_text(said.get("type")),
         param=_text(said.get("param")),
-        request_id=request_id and reply.conceal(request_id),
+        request_id=None if request_id is None else one_line(reply.redact(request_id)),
         retry_after=retry_after_sec(reply.headers, wall_clock),
         body=body,
     )
@@ -248,16 +295,14 @@ ENVELOPE = frozenset(("error", "message", "detail", "code", "type", "param"))
 """The names that an error is read by: no key, even where a key is spelt so."""
 
 
-def _conceal_all(value: Any, conceal: Callable[[str], str]) -> Any:
+def _redact_all(value: Any, redact: Redact) -> Any:
     """A JSON value with the key blanked in each of its texts, in whatever way it was escaped."""
     if isinstance(value, str):
-        return conceal(value)
+        return redact(value)
     if isinstance(value, list):
-        return [_conceal_all(item, conceal) for item in value]
+        return [_redact_all(item, redact) for item in value]
     if isinstance(value, dict):
-        return {
-            name if name in ENVELOPE else conceal(name): _conceal_all(item, conceal) for name, item in value.items()
-        }
+        return {name if name in ENVELOPE else redact(name): _redact_all(item, redact) for name, item in value.items()}
     return value
 
 
@@ -267,7 +312,12 @@ def _text(value: Any) -> str | None:
 
 def _line(value: Any) -> str | None:
     """A server's text as one printable line of moderate length; None where there is none."""
-    if not isinstance(value, str):
-        return None
-    line = " ".join("".join(c if c.isprintable() else " " for c in value).split())
-    return (line if len(line) <= 500 else f"{line[:497]}...") or None
+    return (one_line(value) if isinstance(value, str) else "") or None
+
+
+def one_line(text: str) -> str:
+    """A text as one printable line of moderate length, whoever wrote it."""
+    if text.isprintable() and len(text) <= 500:
+        return text.strip()
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[:5000]).split())
+    return line if len(line) <= 500 else f"{line[:497]}..."

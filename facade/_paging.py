@@ -1,27 +1,32 @@
-"""Where a walk over pages goes next, and what must stop it, without I/O."""
+"""Where a walk over pages goes next, what must stop it, and which lists are read ahead: without I/O."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from enum import Enum
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from facade._answers import Page
 from facade._arguments import is_sendable
-from facade._exchange import Budget, Call
-from facade._notices import Tally
+from facade._exchange import Call, Deadline
+from facade._failure_log import Tally
 from facade.errors import APIError, PaginationError
 
 T = TypeVar("T")
 
+PAGES_AHEAD = 8
+"""How many pages of a list are read ahead of the caller, where several are walked."""
+
 
 def id_of(item: Any) -> str | None:
-    """The id of a run or step, where it has one that can name it."""
+    """The id of an object of a list, where it has one that can name it."""
     value = item._json.get("id")
     return value if isinstance(value, str) and value.strip() else None
 
 
-class Source(Generic[T]):
-    """One list and how far it has been read: the runs of a thread, or the steps of a run.
+class ListCursor(Generic[T]):
+    """One list and how far it has been read: the runs of a thread, say, or the steps of a run.
 
     Args:
         ask: makes the call for the page after a cursor
@@ -45,15 +50,11 @@ class Source(Generic[T]):
         self._cursor = after
         self._seen: set[str | None] = set()
         self._ids: frozenset[str] = frozenset()
-        self._thread_id = thread_id
-        self._run_id = run_id
+        self._call: Call[Page[T]] | None = None
+        self.thread_id = thread_id
+        self.run_id = run_id
         self.done = False
         self.resume = after
-
-    def alone(self) -> Source[T]:
-        """This list as the only one of a walk: its errors need not say which it is."""
-        self._thread_id = self._run_id = None
-        return self
 
     def next_call(self) -> Call[Page[T]]:
         """What to ask next.
@@ -62,15 +63,20 @@ class Source(Generic[T]):
             PaginationError: there is no cursor to follow, or it was followed before.
         """
         if self._cursor is None and self._seen:
-            raise PaginationError(
-                "the server promises more and gives neither last_id nor an item with an id to go on from"
-            )
+            raise self._lost("gives neither last_id nor an item with an id to go on from")
         if self._cursor is not None and not is_sendable(self._cursor):
-            raise PaginationError("the server promises more and gives a cursor that cannot be sent back")
+            raise self._lost("gives a cursor that cannot be sent back")
         if self._cursor in self._seen:
-            raise PaginationError("the server promises more and gives a cursor again, so the walk would never end")
+            raise self._lost("gives a cursor again, so the walk would never end")
         self._seen.add(self._cursor)
-        return self._ask(self._cursor)
+        self._call = self._ask(self._cursor)
+        return self._call
+
+    def _lost(self, problem: str) -> PaginationError:
+        error = PaginationError(f"the server promises more and {problem}")
+        if self._call is not None:
+            self._call.about(error)
+        return error
 
     def take(self, page: Page[T]) -> list[T]:
         """The objects of a page that the page before did not have; then `done` and `next_call` say how to go on."""
@@ -85,19 +91,162 @@ class Source(Generic[T]):
             return items
         return [item for item, item_id in zip(items, ids, strict=True) if item_id not in before]
 
+
+class Nothing(Enum):
+    """What `Window.take` gives where there is nothing to hand over."""
+
+    YET = "yet"
+    MORE = "more"
+
+
+YET: Final = Nothing.YET
+MORE: Final = Nothing.MORE
+
+
+class Lane(Generic[T]):
+    """One list of a window: its cursor, and what was read of it and not handed over yet."""
+
+    __slots__ = ("cursor", "error", "is_fetching", "pages", "resume")
+
+    def __init__(self, cursor: ListCursor[T]) -> None:
+        self.cursor = cursor
+        self.pages: deque[tuple[list[T], str | None]] = deque()
+        self.error: BaseException | None = None
+        self.is_fetching = False
+        self.resume = cursor.resume
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing more is to be asked for."""
+        return self.cursor.done or self.error is not None
+
+
+class Window(Generic[T]):
+    """Which of several lists are being read, how far each may be read ahead, and what comes next of what was read.
+
+    Each list asks for one page at a time, so as many requests are under way as there are lists in the window that are
+    not read to their end or to `pages_ahead`. It is neither thread-safe nor asynchronous: its driver sees to that.
+
+    Args:
+        size: how many lists there may be: 1 or more
+        pages_ahead: how many pages of each may be there or on their way before the caller takes them: 1 or more
+        in_order: whether the lists' pages are handed over list by list, in the order in which the lists were begun
+    """
+
+    def __init__(self, size: int, pages_ahead: int = PAGES_AHEAD, in_order: bool = True) -> None:
+        self._size = size
+        self._pages_ahead = pages_ahead
+        self._in_order = in_order
+        self._lanes: deque[Lane[T]] = deque()
+        self._arrivals: deque[Lane[T]] = deque()
+        self._end: BaseException | None = None
+
+    @property
+    def room(self) -> int:
+        """How many further lists may be begun."""
+        return self._size - len(self._lanes) if self._end is None else 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no further list is wanted."""
+        return self._end is not None
+
+    def begin(self, cursor: ListCursor[T]) -> None:
+        """Takes in one more list."""
+        self._lanes.append(Lane(cursor))
+
+    def end(self, error: BaseException) -> None:
+        """There are no more lists: their iterator has ended (StopIteration, StopAsyncIteration) or failed."""
+        self._end = self._end or error
+
+    def close(self) -> None:
+        """Drops everything: nothing more is to be fetched or handed over."""
+        self._end = StopIteration()
+        self._lanes.clear()
+        self._arrivals.clear()
+
+    def to_fetch(self) -> list[Lane[T]]:
+        """The lists whose next page is to be asked for now, the front one first; they count as fetching from now on."""
+        lanes = [lane for lane in self._lanes if self._may_fetch(lane)]
+        for lane in lanes:
+            lane.is_fetching = True
+        return lanes
+
+    def _may_fetch(self, lane: Lane[T]) -> bool:
+        return not lane.is_fetching and not lane.is_read and len(lane.pages) < self._pages_ahead
+
+    def arrived(self, lane: Lane[T], page: Page[T] | BaseException) -> None:
+        """A list's next page has come; or the error for which it has not."""
+        lane.is_fetching = False
+        if isinstance(page, BaseException):
+            lane.error = page
+        else:
+            lane.pages.append((lane.cursor.take(page), lane.cursor.resume))
+        if not self._in_order:
+            self._arrivals.append(lane)
+
+    def take(self) -> list[T] | Nothing | None:
+        """What comes next: a page's objects; MORE where another list is wanted first; YET where it is on its way.
+
+        Returns:
+            None at the end.
+
+        Raises:
+            APIError: a list's, in its turn, saying which list failed and where to go on.
+            Exception: the iterator's of lists, once all that was begun is handed over.
+        """
+        while self._lanes:
+            if self._in_order:
+                lane = self._lanes[0]
+            elif self._arrivals:
+                lane = self._arrivals.popleft()
+            else:
+                return YET
+            if lane.pages:
+                items, lane.resume = lane.pages.popleft()
+                if lane.is_read and not lane.pages and lane.error is None:
+                    self._lanes.remove(lane)
+                return items
+            if lane.error is not None:
+                self._locate(lane, lane.error)
+                raise lane.error
+            if not lane.is_read:
+                return YET
+            self._lanes.remove(lane)
+        if self._end is None:
+            return MORE
+        if isinstance(self._end, (StopIteration, StopAsyncIteration)):
+            return None
+        raise self._end
+
     def locate(self, error: APIError) -> None:
-        """Says in an error which list failed, and where to go on."""
-        error.after, error.thread_id, error.run_id = self.resume, self._thread_id, self._run_id
+        """Says in an error that ends the walk which list was waited for, and where to go on."""
+        if self._lanes:
+            self._locate(self._lanes[0], error)
+
+    @staticmethod
+    def _locate(lane: Lane[T], error: BaseException) -> None:
+        if isinstance(error, APIError):
+            error.after, error.thread_id, error.run_id = lane.resume, lane.cursor.thread_id, lane.cursor.run_id
 
 
 class Progress(Generic[T]):
-    """How far a walk has come, sync or async: what it handed over last, and what of the page in hand is left."""
+    """How far a walk has come, sync or async: what it handed over last, and what of the page in hand is left.
 
-    def __init__(self, budget: Budget, after: str | None) -> None:
-        self._budget = budget
+    Args:
+        what: what is walked, for the repr
+        deadline: runs while the walk waits
+        after: the id that it began behind
+    """
+
+    def __init__(self, what: str, deadline: Deadline, after: str | None) -> None:
+        self._what = what
+        self._deadline = deadline
         self._begin = after
         self._page: Iterator[T] = iter(())
         self._last: T | None = None
+        self._count = 0
+        self._state: Literal["not begun", "under way", "at its end"] = "not begun"
         self._tally = Tally()
 
     @property
@@ -109,8 +258,16 @@ class Progress(Generic[T]):
         """Takes the next page's objects in hand and gives the first; None where there is none."""
         self._begin = self.after
         self._tally.add(items)
+        self._count += len(items)
         self._page = iter(items)
         for item in self._page:
             self._last = item
             return item
         return None
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a walk cannot be copied or pickled; its `after` can: begin another one with it")
+
+    def __repr__(self) -> str:
+        where = "" if self.after is None else f", after={self.after!r}"
+        return f"<{type(self).__name__} of {self._what}: {self._state}, {self._count} read{where}>"

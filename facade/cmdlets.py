@@ -5,27 +5,28 @@ from __future__ import annotations
 import atexit
 import inspect
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 
 from facade._answers import Page
-from facade._arguments import Order, RunLike, ThreadLike, run_key, thread_key
-from facade._http import HttpOptions
-from facade._settings import DEFAULTS, NOT_GIVEN, ApiKey, AuthType, Secret, option
-from facade._sync import Connections, Walk
-from facade.client import Client
+from facade._arguments import Order, RunLike, ThreadLike, is_one, run_key, thread_key
+from facade._auth import ApiKey, AuthType, Secret
+from facade._options import DEFAULTS, LimitOptions, refuse_unknown
+from facade._sync.client import Client, outside_stacklevel
+from facade._sync.walks import Walk
 from facade.errors import MoreDataWarning
 
 if TYPE_CHECKING:
+    from facade._sync.pool import Pool
     from openai_thread_runs_api.models import RunObject, RunStepObject
 
 
-class CmdletOptions(TypedDict, total=False):
-    """The parameters that both cmdlets have, and this package's own; as `facade.Client` takes them."""
+T = TypeVar("T")
 
-    timeout_sec: float | None
-    deadline_sec: float | None
-    max_retry_count: int
+
+class CmdletOptions(LimitOptions, total=False):
+    """The parameters that all cmdlets have, and this package's own; as `facade.Client` takes them."""
+
     api_base: str | None
     api_key: ApiKey | None
     organization: str | None
@@ -34,23 +35,24 @@ class CmdletOptions(TypedDict, total=False):
     additional_headers: Mapping[str, str] | None
 
 
-_shared: dict[tuple[int, ...], Connections] = {}
+CMDLET_OPTIONS = tuple(CmdletOptions.__annotations__)
+
+_shared: list[Pool] = []
 
 
-def _client(given: CmdletOptions) -> Client:
+def _client(cmdlet: str, given: CmdletOptions) -> Client:
     """A client on the connections that all calls share; they hold no key."""
-    unknown = sorted(given.keys() - CmdletOptions.__annotations__.keys())
-    if unknown:
-        raise TypeError(f"there is no parameter {', '.join(unknown)}")
     if (api_key := given.get("api_key")) is not None:
         given["api_key"] = api_key = cast(Any, Secret.keep(api_key))  # the caller's frame holds this dict
-    options = HttpOptions(*(option(name, NOT_GIVEN) for name in HttpOptions._fields))
-    shared = _shared.get(key := tuple(map(id, options)))
-    if shared is None:
-        _shared.clear()  # `configure` has changed what they are made of
-        shared = _shared[key] = Connections(options)
-        atexit.register(shared.close)
-    return Client._sharing(shared, dict(given))
+    for name in given:
+        if name not in CMDLET_OPTIONS:
+            refuse_unknown(cmdlet, name, CMDLET_OPTIONS)
+    if not _shared:
+        from facade._sync.pool import Pool
+
+        _shared.append(Pool())
+        atexit.register(_shared[0].close)
+    return Client._sharing(_shared[0], given)
 
 
 def _one_set(id_name: str, object_id: Any, all: bool, limit: int | None) -> None:  # noqa: A002  # -All
@@ -61,8 +63,18 @@ def _one_set(id_name: str, object_id: Any, all: bool, limit: int | None) -> None
 def _warn_of_more(page: Page[Any], limit: int | None, what: str) -> None:
     if page.has_more and limit is None:
         warnings.warn(
-            f"{what} has more than these {len(page)}; ask for all=True, or say the limit", MoreDataWarning, stacklevel=3
+            f"{what} has more than these {len(page)}; ask for all=True, or say the limit",
+            MoreDataWarning,
+            stacklevel=outside_stacklevel(),
         )
+
+
+def _first_pages(one_or_many: Any, first_page: Callable[[Any], Page[T]]) -> Page[T]:
+    """The first page of one list; of several, as from a pipeline, their first pages one behind the other."""
+    if is_one(one_or_many) or not isinstance(one_or_many, Iterable):
+        return first_page(one_or_many)
+    pages = [first_page(one) for one in one_or_many]
+    return Page([item for page in pages for item in page], {"has_more": any(page.has_more for page in pages)})
 
 
 @overload
@@ -81,7 +93,7 @@ def get_thread_run(
 ) -> Walk[RunObject]: ...
 @overload
 def get_thread_run(
-    thread_id: ThreadLike,
+    thread_id: ThreadLike | Iterable[ThreadLike],
     run_id: None = None,
     *,
     all: Literal[False] = False,
@@ -91,7 +103,7 @@ def get_thread_run(
 ) -> Page[RunObject]: ...
 @overload
 def get_thread_run(
-    thread_id: ThreadLike,
+    thread_id: ThreadLike | Iterable[ThreadLike],
     run_id: None = None,
     *,
     all: bool,
@@ -112,10 +124,10 @@ def get_thread_run(
 
     Args:
         thread_id: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-ThreadId,
-            earlier -InputObject); with `all` an iterable of such too
+            earlier -InputObject), or an iterable of such
         run_id: the run's id: then that run is read (-RunId)
         all: whether to walk over all runs; `limit` is then ignored (-All)
-        limit: the most that one page may hold, 1 to 100; None: 20, and a warning where there are more (-Limit)
+        limit: the most that the page of each may hold, 1 to 100; None: 20, and a warning where there are more (-Limit)
         order: by creation, "asc" or "desc" (-Order)
         options: timeout_sec, max_retry_count, api_base, api_key, organization (the cmdlet's); deadline_sec, auth_type,
             additional_query, additional_headers; all as `facade.Client` takes them
@@ -128,14 +140,18 @@ def get_thread_run(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     _one_set("run_id", run_id, all, limit)
-    runs = _client(options).runs
+    runs = _client("get_thread_run", options).runs
     if run_id is not None:
         return runs.get(thread_id, run_id)
     if all:
         return runs.all(thread_id, order=order)
-    page = runs.list(thread_id, limit=20 if limit is None else limit, order=order)
-    _warn_of_more(page, limit, f"thread {thread_key(thread_id)}")
-    return page
+
+    def first_page(thread: ThreadLike) -> Page[RunObject]:
+        page = runs.list(thread, limit=20 if limit is None else limit, order=order)
+        _warn_of_more(page, limit, f"thread {thread_key(thread)}")
+        return page
+
+    return _first_pages(thread_id, first_page)
 
 
 @overload
@@ -172,7 +188,7 @@ def get_thread_run_step(
 ) -> Walk[RunStepObject]: ...
 @overload
 def get_thread_run_step(
-    run_id: RunLike,
+    run_id: RunLike | Iterable[RunLike],
     thread_id: str | None = None,
     step_id: None = None,
     *,
@@ -184,7 +200,7 @@ def get_thread_run_step(
 ) -> Page[RunStepObject]: ...
 @overload
 def get_thread_run_step(
-    run_id: RunLike,
+    run_id: RunLike | Iterable[RunLike],
     thread_id: str | None = None,
     step_id: None = None,
     *,
@@ -208,12 +224,12 @@ def get_thread_run_step(
     """Reads run steps, as the cmdlet `Get-ThreadRunStep` does.
 
     Args:
-        run_id: a run, an object or mapping with a `run_id` and `thread_id`, or a run's id (-RunId); with `all` an
-            iterable of such too
+        run_id: a run, an object or mapping with a `run_id` and `thread_id`, or a run's id (-RunId), or an
+            iterable of such
         thread_id: the thread of a run that is given as an id (-ThreadId)
         step_id: the step's id: then that step is read (-StepId)
         all: whether to walk over all steps; `limit` is then ignored (-All)
-        limit: the most that one page may hold, 1 to 100; None: 20, and a warning where there are more (-Limit)
+        limit: the most that the page of each may hold, 1 to 100; None: 20, and a warning where there are more (-Limit)
         order: by creation, "asc" or "desc" (-Order)
         include: what else to send: one value or several, such as `facade.FILE_SEARCH_RESULT_CONTENT` (-Include)
         options: as of `get_thread_run`
@@ -226,22 +242,27 @@ def get_thread_run_step(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     _one_set("step_id", step_id, all, limit)
-    steps = _client(options).steps
+    steps = _client("get_thread_run_step", options).steps
     if step_id is not None:
         return steps.get(run_id, step_id, thread_id=thread_id, include=include)
     if all:
         return steps.all(run_id, thread_id=thread_id, order=order, include=include)
-    page = steps.list(run_id, thread_id=thread_id, limit=20 if limit is None else limit, order=order, include=include)
-    _warn_of_more(page, limit, f"run {run_key(run_id, thread_id).run_id}")
-    return page
+
+    def first_page(run: RunLike) -> Page[RunStepObject]:
+        count = 20 if limit is None else limit
+        page = steps.list(run, thread_id=thread_id, limit=count, order=order, include=include)
+        _warn_of_more(page, limit, f"run {run_key(run, thread_id).run_id}")
+        return page
+
+    return _first_pages(run_id, first_page)
 
 
 def _spell_out(function: Any) -> None:
     """Shows the options one by one, with their defaults, where Python would show `**options`."""
     signature = inspect.signature(function)
     shown = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    for name, annotation in CmdletOptions.__annotations__.items():
-        text = getattr(annotation, "__forward_arg__", annotation)
+    for name in CMDLET_OPTIONS:
+        text = getattr(CmdletOptions.__annotations__[name], "__forward_arg__", None)
         shown.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=text))
     function.__signature__ = signature.replace(parameters=shown)
 

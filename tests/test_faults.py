@@ -47,8 +47,8 @@ from wire import (
 )
 
 import facade
-from facade._exchange import Attempt, Budget, Call, Pause, Reply, exchange
-from facade._settings import Limits
+from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
+from facade._options import Limits
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -619,7 +619,7 @@ def step_after(headers: dict[str, str], retries: int = 1, jitter: float = 1.0) -
     steps = exchange(
         call,
         Limits(None, None, retries),
-        Budget(None, clock=lambda: 0.0),
+        Deadline(None, clock=lambda: 0.0),
         clock=lambda: 0.0,
         wall_clock=lambda: NOW,
         jitter=lambda: jitter,
@@ -664,7 +664,7 @@ class TestWaits:
     def test_backoff(self) -> None:
         """The wait doubles with each retry, up to 129 s."""
         call: Call[None] = Call("GET", "/", (), lambda body: None)
-        steps = exchange(call, Limits(None, None, 10), Budget(None), jitter=lambda: 1.2)
+        steps = exchange(call, Limits(None, None, 10), Deadline(None), jitter=lambda: 1.2)
         waits = []
         step = next(steps)
         for _ in range(10):
@@ -678,7 +678,7 @@ class TestWaits:
         call: Call[None] = Call("GET", "/", (), lambda body: None)
         seen = set()
         for _ in range(200):
-            steps = exchange(call, Limits(None, None, 1), Budget(None))
+            steps = exchange(call, Limits(None, None, 1), Deadline(None))
             next(steps)
             seen.add(steps.send(Reply(500, {}, b"", str)).sec)
         assert len(seen) > 100
@@ -689,7 +689,7 @@ class TestWaits:
         """A wait that is longer than what is left of the deadline is not begun; one as long is."""
         call: Call[None] = Call("GET", "/", (), lambda body: None)
         for left, waits in ((5.0, True), (4.9, False)):
-            with Budget(left, clock=lambda: 0.0) as budget:
+            with Deadline(left, clock=lambda: 0.0) as budget:
                 steps = exchange(call, Limits(None, left, 3), budget)
                 next(steps)
                 reply = Reply(503, httpx.Headers({"retry-after": "5"}), b"", str)

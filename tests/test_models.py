@@ -20,6 +20,7 @@ from wire import a_run, a_step
 
 import facade
 from facade._answers import read_page
+from facade._exchange import Reply
 from openai_thread_runs_api import models
 from openai_thread_runs_api.model_base import FreeForm, Model, UnknownObject
 
@@ -248,7 +249,7 @@ class TestAsData:
     def test_data_frame(self) -> None:
         """A page makes a table of pandas, a column for each key."""
         sent = [a_run(1), a_run(2, priority="high")]
-        page = read_page(facade.Run, json.dumps({"data": sent}).encode())
+        page = read_page(facade.Run, Reply(200, {}, json.dumps({"data": sent}).encode(), str))
         frame = pandas.DataFrame(dict(run) for run in page)
         assert list(frame["id"]) == [run["id"] for run in sent]
         assert frame["metadata"][0] == sent[0]["metadata"]
@@ -303,7 +304,7 @@ class TestHtml:
     def test_page(self) -> None:
         """A page is a table of its objects, without columns that are empty, and says whether more follow."""
         body = {"data": [a_run(1, last_error=None), a_run(2, priority="high")], "has_more": True, "last_id": "run_2"}
-        shown = self.shown(read_page(facade.Run, json.dumps(body).encode()))
+        shown = self.shown(read_page(facade.Run, Reply(200, {}, json.dumps(body).encode(), str)))
         assert {"id", "run_1", "run_2", "priority", "high"} <= set(shown.texts)
         assert "last_error" not in shown.texts
         assert any("has_more=True" in text for text in shown.texts)
@@ -319,7 +320,7 @@ class TestHtml:
             "metadata": {"metadata": {NASTY: NASTY}},
         }.get(place, {})
         body = {"data": [a_run(**odd)], "has_more": True, "last_id": NASTY if place == "last_id" else "run_1"}
-        page = read_page(facade.Run, json.dumps(body).encode())
+        page = read_page(facade.Run, Reply(200, {}, json.dumps(body).encode(), str))
         assert any("alert" in text for text in [*self.shown(page).texts, *self.shown(page[0]).texts])
 
     @pytest.mark.parametrize("time", [None, -1, 10**400, 10**15, 1.5, True, "soon", {}])
@@ -330,7 +331,9 @@ class TestHtml:
 
     def test_long_values(self) -> None:
         """Endless texts are cut: to a few words in a page, to a screen or two in a run."""
-        page = read_page(facade.Run, json.dumps({"data": [a_run(instructions="x" * 10**6)]}).encode())
+        page = read_page(
+            facade.Run, Reply(200, {}, json.dumps({"data": [a_run(instructions="x" * 10**6)]}).encode(), str)
+        )
         assert len(page._repr_html_()) < 5_000
         assert len(page[0]._repr_html_()) < 20_000
 

@@ -60,8 +60,9 @@ GOES_ON: dict[str, tuple[list[bytes], list[int], list[str | None]]] = {
     ),
     "more is null": ([page(1, 2, more=None)], [1, 2], [None]),
     "more is left out": ([answer({"data": runs(2)})], [1, 2], [None]),
-    "more is text": ([page(1, 2, more="true")], [1, 2], [None]),
-    "more is 1": ([page(1, 2, more=1)], [1, 2], [None]),
+    "more is text": ([page(1, 2, more="true"), page(3)], [1, 2, 3], [None, "run_2"]),
+    "more is a number": ([page(1, 2, more=1), page(3)], [1, 2, 3], [None, "run_2"]),
+    "more is another text": ([page(1, 2, more="yes")], [1, 2], [None]),
     "an item again at the next page's begin": (
         [page(1, 2, more=True), page(2, 3, more=True), page(3, 4)],
         [1, 2, 3, 4],

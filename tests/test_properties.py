@@ -22,8 +22,8 @@ from wire import CLOSE, KEY, Request, Server, a_page, a_run, a_step, answer, err
 
 import facade
 from facade._answers import Body, read_object, read_page
-from facade._exchange import Budget, Call, Pause, Reply, exchange, read_error
-from facade._settings import Limits
+from facade._exchange import Call, Deadline, Pause, Reply, exchange, read_error
+from facade._options import Limits
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -256,7 +256,7 @@ class TestWaits:
         raw = [(name.encode(), text.encode("latin-1")) for name, text in headers.items() if text is not None]
         call: Call[None] = Call("GET", "/", (), lambda body: None)
         steps = exchange(
-            call, Limits(None, None, 20), Budget(None), wall_clock=lambda: 1_760_000_000.0, jitter=lambda: jitter
+            call, Limits(None, None, 20), Deadline(None), wall_clock=lambda: 1_760_000_000.0, jitter=lambda: jitter
         )
         next(steps)
         for _ in range(retry):
@@ -383,7 +383,7 @@ class TestModels:
         """An object with an id is read, each of its fields can be, and it is given back exactly."""
         sent = {"id": "x", **item}
         assume(isinstance(sent["id"], str) and sent["id"].strip())
-        found = read_object(model, json.dumps(sent).encode())
+        found = read_object(model, Reply(200, {}, json.dumps(sent).encode(), str))
         touch(found)
         assert exactly(found.to_dict(), json.loads(json.dumps(sent)))
 
@@ -391,7 +391,7 @@ class TestModels:
     @given(items=st.lists(objects, max_size=5))
     def test_page(self, items: list[dict[str, Any]]) -> None:
         """A page of whatever objects is read, and each is given back exactly."""
-        page = read_page(facade.RunStep, json.dumps({"data": items}).encode())
+        page = read_page(facade.RunStep, Reply(200, {}, json.dumps({"data": items}).encode(), str))
         for found in page:
             touch(found)
         assert exactly([found.to_dict() for found in page], json.loads(json.dumps(items)))
@@ -485,9 +485,9 @@ class TestFuzz:
             body = mutate(whims.choice(BODIES), whims)
             for model in (facade.Run, facade.RunStep):
                 with contextlib.suppress(facade.APIError):
-                    touch(read_object(model, body))
+                    touch(read_object(model, Reply(200, {}, body, str)))
                 with contextlib.suppress(facade.APIError):
-                    page = read_page(model, body)
+                    page = read_page(model, Reply(200, {}, body, str))
                     assert (page.has_more, page.first_id, page.last_id) is not None
                     for item in page:
                         touch(item)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from typing import Any
 
 import attrs
 import pytest
 
 import facade
+from facade._operations import OPERATIONS
 
 pytestmark = pytest.mark.filterwarnings("error")
+
+WALKS = {
+    *("runs.all", "runs.refresh", "steps.all", "steps.refresh"),
+    *("messages.all", "messages.refresh", "threads.all"),
+}
+
+
+def method_of(side: str, resource: str, name: str) -> Any:
+    """A resource's method, `steps.list` for one, of the sync or the async side."""
+    classes = importlib.import_module(f"facade.{side}.resources")
+    return getattr(getattr(classes, ("Async" if side == "_async" else "") + resource.capitalize()), name)
+
 
 PUBLIC = {
     "APIConnectionError",
@@ -85,14 +99,13 @@ class TestSurface:
         "method",
         [
             f"{kind}.{name}"
-            for kind in ("Runs", "Steps", "AsyncRuns", "AsyncSteps")
-            for name in ("get", "list", "all", "refresh")
+            for kind in ("_sync", "_async")
+            for name in sorted({operation.method for operation in OPERATIONS} | WALKS)
         ],
     )
     def test_methods_have_docstrings(self, method: str) -> None:
         """Every method says what it does."""
-        kind, name = method.split(".")
-        assert getattr(getattr(importlib.import_module("facade.resources"), kind), name).__doc__
+        assert method_of(*method.split(".")).__doc__
 
     @pytest.mark.parametrize(
         ("child", "parent"),
@@ -135,12 +148,12 @@ class TestSurface:
 
     def test_sync_and_async_take_the_same(self) -> None:
         """Clients and resources have the same parameters on both sides."""
-        resources = importlib.import_module("facade.resources")
-        assert inspect.signature(facade.Client) == inspect.signature(facade.AsyncClient)
-        for kind in ("Runs", "Steps"):
-            for name in ("get", "list", "all", "refresh"):
-                one, other = (getattr(getattr(resources, prefix + kind), name) for prefix in ("", "Async"))
-                assert list(inspect.signature(one).parameters) == list(inspect.signature(other).parameters)
+        assert list(inspect.signature(facade.Client).parameters) == list(
+            inspect.signature(facade.AsyncClient).parameters
+        )
+        for method in sorted({operation.method for operation in OPERATIONS} | WALKS):
+            one, other = (method_of(side, *method.split(".")) for side in ("_sync", "_async"))
+            assert list(inspect.signature(one).parameters) == list(inspect.signature(other).parameters)
 
     def test_positions(self) -> None:
         """Key, organization and base come by position, in the contract's order; the rest by name."""

@@ -1,4 +1,4 @@
-"""Says in the log which runs and steps failed, lest a failure pass for "no answer": ids and codes, never content."""
+"""Logs which runs and steps failed, so that a failure is not taken for "no answer": ids and codes, never content."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ def kind(item: Model) -> str:
     return {"thread.run": "run", "thread.run.step": "run step"}.get(str(item._json.get("object")), "object")
 
 
+def _name(item: Model) -> str:
+    said = str(item._json.get("id"))
+    return said if said.isprintable() and len(said) <= 100 else repr(said[:100])
+
+
 def warn_of(item: Model) -> None:
     """Warns of one run or step that failed or is incomplete."""
     if (word := failure(item)) is not None:
         how = "failed" if item._json.get("last_error") else "is incomplete"
-        logger.warning("%s %s %s: %s", kind(item), item._json.get("id"), how, word)
+        logger.warning("%s %s %s: %s", kind(item), _name(item), how, word)
 
 
 class Tally:

@@ -1,0 +1,1 @@
+"""The async client, as it is written; `facade._sync` is derived from it."""

@@ -1,0 +1,180 @@
+"""The connections of a client, and the loop that drives one call's exchange over them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from typing import Any, TypeVar
+
+from facade._auth import Credentials, Redact, Secret, redacting
+from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
+from facade._http import Answer, closed_error, failure, is_transport_error, make_request
+from facade._network_async import AsyncCancelToken, AsyncConnection, async_pause, first_home, home, resolve_key
+from facade._options import Limits, Settings
+from facade._route import KEEP_SEC, Route
+from facade.errors import APIError
+
+T = TypeVar("T")
+
+
+class AsyncPool:
+    """Connections, each acquired by one request at a time and released by it: one pool of one connection a request.
+
+    They hold no key, so that several clients can share a pool. In another process or event loop it begins anew: what
+    it had belongs to the first.
+    """
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self._home: Any = first_home()
+        self._idle: dict[Route, deque[tuple[float, AsyncConnection]]] = {}
+        self._busy: set[AsyncConnection] = set()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a client cannot be copied or pickled: it has connections and a key; make a new one")
+
+    def acquire(self, route: Route) -> AsyncConnection:
+        """A connection for one attempt: the one that was released last, else a new one.
+
+        Raises:
+            RuntimeError: the pool was closed.
+        """
+        if self.is_closed:
+            raise RuntimeError("this client is closed; make a new one")
+        if self._home != (here := home()):
+            self._home, self._idle, self._busy = here, {}, set()
+        connection = self._kept(route) or AsyncConnection(route)
+        self._busy.add(connection)
+        return connection
+
+    def _kept(self, route: Route) -> AsyncConnection | None:
+        idle = self._idle.get(route)
+        while idle:
+            try:
+                _, connection = idle.pop()
+            except IndexError:  # another thread was faster: there is no lock, which an interrupted thread might hold
+                return None
+            if connection.is_alive():
+                return connection
+            connection.close()
+        return None
+
+    def release(self, connection: AsyncConnection, keep: bool) -> None:
+        """Takes a connection back.
+
+        Args:
+            connection: what was acquired
+            keep: whether its attempt ended as it should; where not, or where bytes are left over, it is closed
+        """
+        if connection not in self._busy or self.is_closed:  # acquired elsewhere, or closed meanwhile
+            self._busy.discard(connection)
+            connection.close()
+            return
+        self._busy.discard(connection)
+        if not keep or not connection.may_be_kept():
+            connection.close()
+            return
+        now = time.monotonic()
+        self._idle.setdefault(connection.route, deque()).append((now, connection))
+        with contextlib.suppress(IndexError):  # as above
+            for idle in list(self._idle.values()):
+                while idle and idle[0][0] < now - KEEP_SEC:
+                    idle.popleft()[1].close()
+
+    async def aclose(self) -> None:
+        """Closes all connections; what is under way ends with an error, and what is asked afterwards is refused."""
+        self.is_closed = True
+        if self._home == home():
+            for connection in list(self._busy):
+                connection.abort()
+            for idle in list(self._idle.values()):
+                for _, connection in list(idle):
+                    connection.close()
+        self._idle, self._busy = {}, set()
+
+    async def run(
+        self,
+        call: Call[T],
+        settings: Settings,
+        limits: Limits,
+        deadline: Deadline,
+        token: AsyncCancelToken | None = None,
+    ) -> T:
+        """Drives one exchange to its end.
+
+        Args:
+            call: what to ask
+            settings: of the client that asks
+            limits: of this call
+            deadline: the time left of the whole call
+            token: breaks it off from another thread
+
+        Raises:
+            APIError: no good answer came.
+        """
+        steps = exchange(call, limits, deadline, base=settings.base)
+        step = next(steps)
+        try:
+            while True:
+                if isinstance(step, Pause):
+                    await async_pause(step.sec, token)
+                    step = next(steps)
+                    continue
+                reply = await self._attempt(call, settings, step, token)
+                step = steps.throw(reply) if isinstance(reply, APIError) else steps.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _attempt(
+        self, call: Call[Any], settings: Settings, attempt: Attempt, token: AsyncCancelToken | None
+    ) -> Reply | APIError:
+        """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
+        connection = self.acquire(settings.route)
+        redact: Redact = str
+        answer: Answer | None = None
+        keep = False
+        bound = attempt.limit()
+        try:
+            credentials = settings.auth.fixed_credentials()
+            if credentials is None:
+                async with connection.time_limit(bound[0]):
+                    credentials = await _ask_for_key(settings)
+                bound = attempt.limit()
+            redact = credentials.redact
+            reset = redacting.set(redact)
+            try:
+                async with connection.time_limit(bound[0]):
+                    if token is not None:
+                        token.watch(connection)
+                    request = make_request(call, settings, credentials)
+                    status_code, headers = await connection.send(request)
+                    try:
+                        answer = Answer(status_code, headers, settings.max_response_bytes, redact)
+                        async for chunk in connection.chunks():
+                            if not answer.feed(chunk):
+                                break
+                    finally:
+                        await connection.finish()
+                    keep = True
+                return answer.reply()
+            finally:
+                redacting.reset(reset)
+        except Exception as error:
+            if not is_transport_error(error):
+                raise
+            if connection.is_aborted and self.is_closed:
+                return closed_error(call)
+            timed_out_by = bound if connection.limit_has_passed() else None
+            return failure(call, settings, error, answer, redact, timed_out_by)
+        finally:
+            if token is not None:
+                token.watch(None)
+            self.release(connection, keep)
+
+
+async def _ask_for_key(settings: Settings) -> Credentials:
+    """The credentials of one attempt, with the key of now; only this frame ever holds the key in the clear."""
+    ask: Any = settings.auth.secret.reveal()
+    return settings.auth.credentials(Secret.keep(await resolve_key(ask())))

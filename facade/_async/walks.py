@@ -1,0 +1,73 @@
+"""Walks over every page of one list or of several."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from facade._paging import Progress
+
+if TYPE_CHECKING:
+    from facade._exchange import Deadline
+
+T = TypeVar("T")
+
+
+class AsyncWalk(Progress[T], AsyncIterator[T]):
+    """Iterates over the objects of every page, which are asked for, 100 a page, as they are needed.
+
+    A context manager: leaving it, closing it and its end stop what is still on its way. Nothing is read before the
+    first object is asked for. Over one list it holds two pages at most; over several, each list that is being read goes
+    on ahead of the caller, by 8 pages at most.
+    """
+
+    def __init__(self, reader: Any, what: str, deadline: Deadline, after: str | None) -> None:
+        super().__init__(what, deadline, after)
+        self._reader = reader
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        for item in self._page:
+            self._last = item
+            return item
+        try:
+            while self._reader is not None:
+                self._state = "under way"
+                items = await self._reader.take(self._deadline)
+                if items is None:
+                    break
+                if (first := self._begin_page(items)) is not None:
+                    return first
+        except BaseException:
+            await self.aclose()
+            raise
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Ends the walk: stops what is on its way, and waits until it has stopped (in threads, a second at most)."""
+        if (reader := self._let_go()) is not None:
+            await reader.aclose()
+            self._tally.warn()
+
+    def _let_go(self) -> Any:
+        reader, self._reader = self._reader, None
+        self._page, self._state = iter(()), "at its end"
+        return reader
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_reader", None) is not None and not sys.is_finalizing():
+            self._let_go().stop()
+            self._tally.warn()

@@ -1,0 +1,199 @@
+"""The key and the headers that carry it: kept where nothing shows them, and blanked in whatever a server echoes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from html import escape
+from typing import Any, Literal, NamedTuple, cast
+from urllib.parse import quote, quote_plus
+
+from facade._version import __version__
+from facade.errors import ConfigurationError
+
+AuthType = Literal["openai", "azure", "azure_ad"]
+ApiKey = str | Callable[[], str] | Callable[[], Awaitable[str]]
+Redact = Callable[[str], str]
+RawHeaders = list[tuple[bytes, bytes]]
+
+USER_AGENT = f"openai-thread-runs/{__version__}"
+MIN_SECRET_LENGTH = 4
+"""A shorter key, such as servers of one's own are given, is no secret; blanking it would only spoil texts."""
+MIN_HEADER_SECRET_LENGTH = 8
+"""As above, for the values of additional headers, most of which are plain words."""
+
+
+class Secret:
+    """Holds a key, or what gives it, where no repr, attribute, pickle or traceback shows it."""
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: ApiKey) -> None:
+        self._reveal: Callable[[], ApiKey] = lambda: value
+
+    @classmethod
+    def keep(cls, value: ApiKey | Secret) -> Secret:
+        """A secret of a value, or the secret that it is already."""
+        return value if isinstance(value, cls) else cls(cast(ApiKey, value))
+
+    def reveal(self) -> ApiKey:
+        """The key, or what gives it."""
+        return self._reveal()
+
+    def is_callable(self) -> bool:
+        """Whether it is what gives a key, not a key."""
+        return callable(self._reveal())
+
+    def usable(self) -> str:
+        """The key as it goes into a header, without white space around it.
+
+        Raises:
+            ConfigurationError: it is no str, blank, or has characters that no header can carry.
+        """
+        problem = _problem(self.reveal())
+        if problem:  # raised where no local variable is the key
+            raise ConfigurationError(f"the API key {problem}; check api_key or OPENAI_API_KEY")
+        return str(self.reveal()).strip()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._reveal() == other._reveal()
+
+    def __hash__(self) -> int:
+        return hash(self._reveal())
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a key is not pickled; make a new client where it is needed")
+
+
+def _problem(key: object) -> str | None:
+    if not isinstance(key, str):
+        return "is not a str"
+    if not key.strip():
+        return "is blank"
+    return None if is_visible(key.strip()) else "has a control character or one outside ASCII inside"
+
+
+def is_visible(text: str) -> bool:
+    """Whether a header can carry a text."""
+    return text.isascii() and text.isprintable()
+
+
+def redactor(*secrets: str) -> Redact:
+    """A function that blanks secrets in a text, also as an address, a repr, JSON or HTML spells them."""
+    forms: set[str] = set()
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET_LENGTH:
+            forms |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), escape(secret)}
+            forms |= {repr(secret)[1:-1], json.dumps(secret)[1:-1]}
+    longest_first = sorted(forms, key=len, reverse=True)
+
+    def redact(text: str) -> str:
+        for form in longest_first:
+            text = text.replace(form, "***")
+        return text
+
+    return redact
+
+
+class Credentials(NamedTuple):
+    """What one attempt sends of itself: its headers, and what blanks their secrets in a text."""
+
+    headers: RawHeaders
+    redact: Redact
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+
+class Auth:
+    """A client's key and headers.
+
+    Args:
+        secret: the key, or what gives one before each attempt
+        auth_type: which header carries it
+        host: the header `Host`
+        organization: sent with auth_type "openai"; None for none
+        additional: headers that win over the client's own
+        proxy_password: a further secret; "" for none
+    """
+
+    __slots__ = ("_additional", "_auth_type", "_credentials", "_host", "_organization", "_password", "secret")
+
+    def __init__(
+        self,
+        secret: Secret,
+        auth_type: AuthType,
+        host: str,
+        organization: str | None,
+        additional: tuple[tuple[str, Secret], ...],
+        proxy_password: Secret | None,
+    ) -> None:
+        self.secret = secret
+        self._auth_type = auth_type
+        self._host = host
+        self._organization = organization
+        self._additional = additional
+        self._password = proxy_password
+        self._credentials: Callable[[], Credentials] | None = None
+        if not secret.is_callable():
+            credentials = self.credentials(secret)
+            self._credentials = lambda: credentials
+
+    def fixed_credentials(self) -> Credentials | None:
+        """The credentials of all attempts; None where the key is asked for before each."""
+        return self._credentials() if self._credentials is not None else None
+
+    def credentials(self, secret: Secret) -> Credentials:
+        """The credentials with a key.
+
+        Raises:
+            ConfigurationError: the key is not usable.
+        """
+        key = secret.usable()
+        given = [(name, str(value.reveal())) for name, value in self._additional]
+        names = {name.lower() for name, _ in given}
+        own = [
+            ("Host", self._host),
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "gzip, deflate"),
+            ("User-Agent", USER_AGENT),
+            ("OpenAI-Beta", "assistants=v2"),
+            ("api-key", key) if self._auth_type == "azure" else ("Authorization", f"Bearer {key}"),
+        ]
+        if self._organization is not None and self._auth_type == "openai":
+            own.append(("OpenAI-Organization", self._organization))
+        headers = [pair for pair in own if pair[0].lower() not in names] + given
+        password = str(self._password.reveal()) if self._password is not None else ""
+        return Credentials(
+            [(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
+            redactor(key, password, *(value for _, value in given if len(value) >= MIN_HEADER_SECRET_LENGTH)),
+        )
+
+    def __repr__(self) -> str:
+        return f"Auth({self._auth_type!r}, ***)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a key is not pickled; make a new client where it is needed")
+
+
+redacting: ContextVar[Redact | None] = ContextVar("redacting", default=None)
+"""What blanks the secrets of the attempt that this thread or task is at."""
+
+
+class _Redacting(logging.Filter):
+    """Blanks secrets in what the transport libraries log: at DEBUG they show headers, and a server may echo a key."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        redact = redacting.get()
+        if redact is not None:
+            record.msg, record.args = redact(record.getMessage()), ()
+        return True
+
+
+for _name in ("connection", "http11", "http2", "proxy", "socks"):
+    logging.getLogger(f"httpcore.{_name}").addFilter(_Redacting())

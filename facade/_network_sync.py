@@ -1,0 +1,263 @@
+"""One connection of the sync client: httpcore speaks on it, and this bounds, cancels and checks what it does.
+
+httpcore bounds each read by itself, so a body that drips never times out: here every read, write and connect gets
+what is left of the attempt. It takes bytes behind an answer for the begin of the next: here they are noticed, and the
+connection is dropped. And a thread that waits for a socket can only be woken through that socket: so `abort`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+
+from facade._http import as_httpx
+from facade._network_bytes import Incoming
+from facade._route import KEEP_SEC, Route
+from facade.errors import ConfigurationError
+
+MAX_WAIT_SEC = 1e6
+"""What a socket can wait for at once; no limit where it is more."""
+
+
+_NOTHING = contextlib.nullcontext()
+
+
+def home() -> int:
+    """Where connections may be used: in this process."""
+    return os.getpid()
+
+
+first_home = home
+
+
+def resolve_key(given: Any) -> Any:
+    """What a callable gave as a key.
+
+    Raises:
+        ConfigurationError: it is a coroutine.
+    """
+    if inspect.iscoroutine(given):
+        given.close()
+        raise ConfigurationError("the callable given as api_key is a coroutine function; use facade.AsyncClient")
+    return given
+
+
+class CancelToken:
+    """Breaks off what one thread does with the network, from another thread; for good."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._connection: Connection | None = None
+
+    def watch(self, connection: Connection | None) -> None:
+        """Says which connection the thread uses now; None for none, when another may use it."""
+        self._connection = connection
+        if connection is not None and self._event.is_set():
+            connection.abort()
+
+    def cancel(self) -> None:
+        """Breaks off the wait, now or when it begins."""
+        self._event.set()
+        if (connection := self._connection) is not None:
+            connection.abort()
+
+    def wait(self, sec: float) -> None:
+        """Waits some seconds, less where broken off."""
+        self._event.wait(sec)
+
+
+def pause(sec: float, token: CancelToken | None) -> None:
+    """Waits between attempts."""
+    if token is None:
+        time.sleep(sec)
+    else:
+        token.wait(sec)
+
+
+class Connection:
+    """One connection, used by one attempt at a time.
+
+    Args:
+        route: where it leads
+    """
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self._end = math.inf
+        self._limit_sec: float | None = None
+        self._is_aborted = False
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._stream: _Stream | None = None
+        self._incoming = Incoming()
+        self._http: httpcore.ConnectionInterface | None = None
+        self.response: Any = None
+        if route.transport is None:
+            pool = httpcore.ConnectionPool(
+                ssl_context=route.ssl_context() if route.scheme == b"https" else None,
+                proxy=None if route.proxy is None else route.proxy.as_httpcore(),
+                keepalive_expiry=KEEP_SEC,
+                network_backend=_Backend(self),
+            )
+            origin = httpcore.URL(scheme=route.scheme, host=route.host, port=route.port, target=b"/").origin
+            self._http = pool.create_connection(origin)
+
+    def time_limit(self, sec: float | None) -> contextlib.AbstractContextManager[None]:
+        """A context in which what happens is bounded to so many seconds from now; None for no limit."""
+        self._end = math.inf if sec is None else time.monotonic() + sec
+        self._limit_sec = sec
+        return _NOTHING
+
+    def limit_has_passed(self) -> bool:
+        """Whether the time limit that was set last has passed."""
+        return time.monotonic() >= self._end
+
+    def send(self, request: httpcore.Request) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """Sends a request; gives the answer's status and headers. `chunks` gives its body."""
+        self._incoming.begin()
+        if self._http is None:
+            self.response = self.route.transport.handle_request(as_httpx(request, self._limit_sec))
+            return self.response.status_code, self.response.headers.raw
+        self.response = self._http.handle_request(request)
+        self._incoming.body_begins(self.response.headers)
+        return self.response.status, self.response.headers
+
+    def chunks(self) -> Iterable[bytes]:
+        """The body's bytes as they come."""
+        stream: Iterable[bytes] = self.response.stream
+        return stream
+
+    def finish(self) -> None:
+        """Ends the reading of an answer, whether or not it was read to its end."""
+        self.response.close() if self._http is None else self.response.stream.close()
+
+    def may_be_kept(self) -> bool:
+        """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
+        return self._http is not None and self._http.is_idle() and self._incoming.is_at_end()
+
+    def is_alive(self) -> bool:
+        """Whether it can still be used, after nobody did for a while."""
+        return self._http is not None and self._http.is_available() and not self._http.has_expired()
+
+    def abort(self) -> None:
+        """Wakes the thread that waits for this connection, from another thread; that thread closes it."""
+        with self._lock:
+            self._is_aborted = True
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether `abort` was called."""
+        return self._is_aborted
+
+    def close(self) -> None:
+        """Closes the socket, in the thread that uses the connection, without any lock of httpcore's."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def _uses(self, stream: _Stream | None, sock: socket.socket | None) -> None:
+        with self._lock:
+            self._stream, self._socket = stream, sock
+
+    def _left_sec(self, passed: type[Exception]) -> float | None:
+        """What a wait for the network may take; None for no limit."""
+        if self._is_aborted:
+            raise httpcore.ReadError("broken off")
+        if self._end == math.inf:
+            return None
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise passed("the time limit passed")
+        return left if left < MAX_WAIT_SEC else None
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, connection: Connection) -> None:
+        self._stream = stream
+        self._connection = connection
+        connection._uses(self, stream.get_extra_info("socket"))
+        if connection.is_aborted:
+            stream.close()
+            raise httpcore.ConnectError("broken off")
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        incoming = self._connection._incoming
+        if not incoming.pending:
+            incoming.receive(self._stream.read(max_bytes, self._connection._left_sec(httpcore.ReadTimeout)))
+        return incoming.hand_over()
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._connection._left_sec(httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._connection._uses(None, None)
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        connection, sock = self._connection, self._stream.get_extra_info("socket")
+        left = connection._left_sec(httpcore.ConnectTimeout)
+        if isinstance(sock, ssl.SSLSocket):  # TLS to the endpoint inside TLS to a proxy: this socket stays
+            return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), connection)
+        # The handshake goes on under another socket object; a duplicate of this one can still be shut down.
+        with sock.dup() as duplicate:
+            connection._uses(self, duplicate)
+            try:
+                return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), connection)
+            finally:
+                if connection._socket is duplicate:
+                    connection._uses(None, None)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connects to the first of a host's addresses that answers, each in its share of the time that is left.
+
+        The system resolves the name, which nothing here can bound.
+        """
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(str(error)) from error
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for others, (*_, address) in zip(reversed(range(len(found))), found, strict=True):
+            left = self._connection._left_sec(httpcore.ConnectTimeout)
+            share = left if not others else MAX_SHARE_SEC if left is None else min(MAX_SHARE_SEC, left / (others + 1))
+            try:
+                stream = self._backend.connect_tcp(str(address[0]), port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(stream, self._connection)
+        raise failure
+
+
+MAX_SHARE_SEC = 5.0
+"""How long one of several addresses of a host may keep the others from being tried."""

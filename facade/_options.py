@@ -1,0 +1,404 @@
+"""What a client was told: arguments, then `configure`, then the environment, then defaults; checked once, here."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypedDict, cast
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from facade._auth import Auth, Secret, is_visible
+from facade._route import Route, check_proxy, check_transport, check_verify, find_proxy
+from facade.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from facade._auth import AuthType
+
+OPENAI_HOST = "api.openai.com"
+CLOSED = "OpenAI closed this endpoint on 2026-08-26; name another with api_base or OPENAI_API_BASE"
+OPENAI_BASE = f"https://{OPENAI_HOST}/v1"
+
+
+class Default:
+    """The default of an option: tells "not given" from the same value given, which wins over `configure`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.value == other)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class LimitOptions(TypedDict, total=False):
+    """The options that every method takes for that call alone; left out, they are the client's.
+
+    timeout_sec: seconds that one attempt may take, from connecting to the body's last byte; 0 or None: no limit.
+    deadline_sec: seconds that the whole call may take, with attempts, waits and pages; 0 or None: no limit.
+    max_retry_count: further attempts after a 429 or a 5xx answer, 0 to 100.
+    """
+
+    timeout_sec: float | None
+    deadline_sec: float | None
+    max_retry_count: int
+
+
+class Limits(NamedTuple):
+    """How long a call may take and how often it is tried."""
+
+    timeout_sec: float | None
+    deadline_sec: float | None
+    max_retry_count: int
+
+    def override(self, method: str, options: Mapping[str, Any]) -> Limits:
+        """These limits with the given ones in their place.
+
+        Args:
+            method: what was called, for the error
+            options: the options that the call was given
+
+        Raises:
+            TypeError: there is no such option.
+            ValueError, TypeError: one is out of its range.
+        """
+        for name in options:
+            if name not in _LIMITS:
+                refuse_unknown(method, name, _LIMITS)
+        return self._replace(**{name: _LIMITS[name](name, value) for name, value in options.items()})
+
+
+def _seconds(name: str, value: Any) -> float | None:
+    """A time in seconds as given by a caller; None where it is None, 0 or infinite, which mean no limit."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is a number of seconds, 0 or None for no limit, not {type(value).__name__}")
+    if not value >= 0:
+        raise ValueError(f"{name} is 0 (no limit) or more seconds, not {value}")
+    return None if value == 0 or value > MAX_SEC else float(value)
+
+
+MAX_SEC = 1e9
+"""A longer limit than a lifetime is none; clocks and sockets cannot count so far."""
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str, Any], int]:
+    def check(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} is a whole number from {lowest} to {highest}, not {type(value).__name__}")
+        if not lowest <= value <= highest:
+            raise ValueError(f"{name} is from {lowest} to {highest}, not {value}")
+        return value
+
+    return check
+
+
+check_limit = _whole(1, 100)
+check_concurrency = _whole(1, 64)
+_LIMITS: dict[str, Callable[[str, Any], Any]] = {
+    "timeout_sec": _seconds,
+    "deadline_sec": _seconds,
+    "max_retry_count": _whole(0, 100),
+}
+
+_MEANT = {
+    "timeout": "timeout_sec",
+    "max_retries": "max_retry_count",
+    "retries": "max_retry_count",
+    "base_url": "api_base",
+    "azure_endpoint": "api_base",
+    "api_version": 'additional_query={"api-version": …}',
+    "default_headers": "additional_headers",
+    "extra_headers": "additional_headers",
+    "default_query": "additional_query",
+    "extra_query": "additional_query",
+    "http_client": "transport",
+    "page_size": "limit",
+    "max_items": "limit",
+}
+
+
+def refuse_unknown(method: str, name: str, known: Iterable[str]) -> NoReturn:
+    """Raises for an option that a method does not have.
+
+    Args:
+        method: what was called
+        name: the option
+        known: the options that there are
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, 1)
+    meant = _MEANT.get(name) or (close[0] if close else None)
+    if name == "limit" and method.endswith(".all"):
+        advice = "it walks over every page, so there is none; use list(limit=...) or stop the loop"
+    elif meant is not None and (meant in known or not meant.isidentifier()):
+        advice = f"did you mean {meant}?"
+    elif meant is not None:
+        advice = f"{meant} is an option of the client"
+    else:
+        advice = f"there are {', '.join(known)}"
+    raise TypeError(f"{method}() has no option {name!r}; {advice}")
+
+
+def _key(name: str, value: Any) -> Secret:
+    secret = Secret.keep(value)
+    del value
+    if not secret.is_callable():
+        secret.usable()
+    return secret
+
+
+def _organization(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not is_visible(value.strip()):
+        raise ConfigurationError(
+            "the organization is not printable ASCII text; check organization, OPENAI_ORGANIZATION or OPENAI_ORG_ID"
+        )
+    return value.strip()
+
+
+def _base(name: str, value: Any) -> str:
+    """An endpoint's address, as it was given, once it is known to be usable."""
+    problem = None
+    try:
+        text = value.strip()
+        parts = urlsplit(text)
+        port_is_usable: bool = parts.port is None or parts.port > 0
+        host = parts.hostname or ""
+        if host and ":" not in host:
+            host.encode("idna")
+            "".join(label.encode("ascii").decode("idna") for label in host.split(".") if label.startswith("xn--"))
+    except UnicodeError:
+        problem = "has a host name that cannot be looked up"
+    except (AttributeError, TypeError, ValueError):
+        problem = "is not an address"
+    else:
+        if parts.scheme not in ("http", "https") or not host or not port_is_usable:
+            problem = "does not start with http:// or https:// and a host"
+        elif parts.username is not None or parts.password is not None:
+            problem = "has a user or password in it; give the key as api_key"
+        elif parts.fragment or not text.isprintable() or re.search(r"[\s\\]", text):
+            problem = "has a fragment, white space or a backslash in it"
+    if problem:
+        raise ConfigurationError(
+            f"the base address {problem}; check api_base, OPENAI_API_BASE or OPENAI_BASE_URL. "
+            "It looks like https://host.example/v1"
+        )
+    return cast(str, text)
+
+
+def _auth_type(name: str, value: Any) -> AuthType:
+    if value not in ("openai", "azure", "azure_ad"):
+        raise ConfigurationError(f"auth_type is 'openai', 'azure' or 'azure_ad', not {value!r}")
+    return cast("AuthType", value)
+
+
+def _query(name: str, value: Any) -> list[tuple[str, str]]:
+    if not isinstance(value, Mapping):
+        raise TypeError("additional_query is a mapping of names to values")
+    return parse_qsl(urlencode(value, doseq=True), keep_blank_values=True)
+
+
+def _headers(name: str, value: Any) -> tuple[tuple[str, Secret], ...]:
+    if not isinstance(value, Mapping):
+        raise TypeError("additional_headers is a mapping of names to values")
+    for header, text in value.items():
+        if not isinstance(header, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header):
+            raise ConfigurationError("additional_headers has a name that is no header's name")
+        problem = not isinstance(text, str) or not is_visible(text.strip())
+        del text
+        if problem:
+            raise ConfigurationError(f"the value of {header} in additional_headers is not printable ASCII text")
+    return tuple((header, Secret.keep(text.strip())) for header, text in value.items())
+
+
+def _size(name: str, value: Any) -> int:
+    return _whole(1, 2**62)(name, value)
+
+
+class Option(NamedTuple):
+    """One option of a client: its default, what checks a value, and the variables that give one."""
+
+    default: Any
+    check: Callable[[str, Any], Any]
+    variables: tuple[str, ...] = ()
+
+
+OPTIONS = {
+    "api_key": Option(None, _key, ("OPENAI_API_KEY",)),
+    "organization": Option(None, _organization, ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")),
+    "api_base": Option(None, _base, ("OPENAI_API_BASE", "OPENAI_BASE_URL")),
+    "timeout_sec": Option(0, _seconds),
+    "deadline_sec": Option(0, _seconds),
+    "max_retry_count": Option(0, _LIMITS["max_retry_count"]),
+    "auth_type": Option("openai", _auth_type),
+    "additional_query": Option(None, _query),
+    "additional_headers": Option(None, _headers),
+    "max_response_bytes": Option(64 * 1024 * 1024, _size),
+    "verify": Option(True, check_verify),
+    "proxy": Option(None, check_proxy),
+    "transport": Option(None, check_transport),
+}
+
+DEFAULTS: dict[str, Any] = {name: Default(each.default) for name, each in OPTIONS.items()}
+
+
+class KnownOptions:
+    """Refuses options that there are not, with a hint at what was meant, before `__init__` sees them."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        for name in options:
+            if name not in OPTIONS:
+                refuse_unknown(cls.__name__, name, OPTIONS)
+        return super().__new__(cls)
+
+
+_configured: dict[str, Any] = {}
+
+
+def configure(**options: Any) -> None:
+    """Sets process-wide defaults for clients made from now on, as `$global:OPENAI_API_KEY` does for the cmdlets.
+
+    Args:
+        options: any option of `Client` by its name. An argument given to a client wins over them, they win over the
+            environment. None clears one.
+
+    Raises:
+        TypeError: there is no such option.
+        ConfigurationError, ValueError, TypeError: one is out of its range; then none is set.
+    """
+    if options.get("api_key") is not None:
+        options["api_key"] = Secret.keep(options["api_key"])  # from here on no traceback shows it
+    for name in options:
+        if name not in OPTIONS:
+            refuse_unknown("facade.configure", name, OPTIONS)
+    checked = {name: OPTIONS[name].check(name, value) for name, value in options.items() if value is not None}
+    for name in options:
+        _configured.pop(name, None)
+    _configured.update(checked)
+
+
+def option(name: str, given: Mapping[str, Any]) -> Any:
+    """An option's checked value: the argument, else what `configure` set, else the environment's, else the default.
+
+    None counts as not given, but for the times, for which it means no limit.
+    """
+    _, check, variables = OPTIONS[name]
+    value = given.get(name, DEFAULTS[name])
+    if not isinstance(value, Default) and (value is not None or check is _seconds):
+        return check(name, value)
+    if name in _configured:
+        return _configured[name]
+    for variable in variables:
+        if os.environ.get(variable):
+            return check(name, Secret.keep(os.environ[variable]) if check is _key else os.environ[variable])
+    default = OPTIONS[name].default
+    return None if default is None else check(name, default)
+
+
+class Settings(NamedTuple):
+    """A client's checked settings."""
+
+    auth: Auth
+    route: Route
+    base: str
+    prefix: str
+    query: tuple[tuple[str, str], ...]
+    max_response_bytes: int
+    limits: Limits
+
+    def __repr__(self) -> str:
+        return f"Settings(base={self.base!r})"  # the query may hold secrets
+
+    @classmethod
+    def resolve(cls, given: Mapping[str, Any]) -> Settings:
+        """Settings of the arguments that a client was given.
+
+        Raises:
+            ConfigurationError: there is no usable key, or the organization, address, proxy or certificates are not.
+            ValueError, TypeError: another option is out of its range.
+        """
+        secret = option("api_key", given)
+        if secret is None:
+            raise ConfigurationError(
+                "there is no API key: give api_key, call facade.configure(api_key=...), or set OPENAI_API_KEY"
+            )
+        auth_type, base = option("auth_type", given), option("api_base", given)
+        if auth_type != "openai" and base is None:
+            raise ConfigurationError(
+                f"auth_type={auth_type!r} needs api_base, such as https://<service>.services.ai.azure.com/"
+                "api/projects/<project>; or set OPENAI_API_BASE"
+            )
+        parts = urlsplit(base or OPENAI_BASE)
+        host = parts.hostname or ""
+        host = f"[{host}]" if ":" in host else host.encode("idna").decode()
+        prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
+        transport = option("transport", given)
+        proxy = None if transport is not None else find_proxy(option("proxy", given), parts.scheme, host, parts.port)
+        return cls(
+            auth=Auth(
+                secret,
+                auth_type,
+                host if parts.port is None else f"{host}:{parts.port}",
+                option("organization", given) or None,
+                option("additional_headers", given) or (),
+                proxy.password if proxy is not None else None,
+            ),
+            route=Route(
+                parts.scheme.encode(),
+                host.strip("[]").encode(),
+                parts.port,
+                option("verify", given),
+                proxy,
+                transport,
+            ),
+            base=f"{parts.scheme}://{parts.netloc}{prefix}",
+            prefix=prefix,
+            query=(*parse_qsl(parts.query, keep_blank_values=True), *(option("additional_query", given) or ())),
+            max_response_bytes=option("max_response_bytes", given),
+            limits=Limits(*(option(name, given) for name in Limits._fields)),
+        )
+
+    def target(self, path: str, query: Iterable[tuple[str, str]]) -> bytes:
+        """What stands behind the host in a request's address; `additional_query` takes the place of the client's own.
+
+        Raises:
+            ValueError: it is longer than any server takes.
+        """
+        pairs = list(query)
+        if self.query:
+            given = {name for name, _ in self.query}
+            pairs = [pair for pair in pairs if pair[0] not in given] + list(self.query)
+        encoded = urlencode(pairs, quote_via=quote, safe="")
+        target = f"{self.prefix}{path}?{encoded}" if encoded else f"{self.prefix}{path}"
+        if len(target) > MAX_TARGET_LENGTH:
+            raise ValueError(f"{path[:80]}…: this address is too long to be sent; is additional_query right?")
+        return target.encode("ascii")
+
+
+MAX_TARGET_LENGTH = 65_536
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+
+
+def plain_http_host(settings: Settings) -> str | None:
+    """The host that the key is sent to in the clear; None where it is encrypted or stays on this machine."""
+    host = settings.route.host.decode()
+    return host if settings.route.scheme == b"http" and not is_loopback(host) else None
+
+
+def finite(seconds: float | None) -> float | None:
+    """A limit as waiting functions take it; None for none."""
+    return None if seconds is None or math.isinf(seconds) else max(seconds, 0.0)

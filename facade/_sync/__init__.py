@@ -1,0 +1,1 @@
+"""The sync client, derived from `facade._async` by `make generate` (scripts/unasync.py)."""

@@ -1,0 +1,215 @@
+# Derived by scripts/unasync.py from facade/_async/client.py: change that one.
+"""The client: what it was told, the connections it owns, and what can be read through it."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
+
+from facade._auth import ApiKey, AuthType, Secret
+from facade._exchange import Call, Deadline
+from facade._options import DEFAULTS, KnownOptions, LimitOptions, Settings, plain_http_host
+from facade._sync.resources import Assistants, Messages, Runs, Steps, Threads
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    import httpx
+
+    from facade._sync.pool import Pool
+
+T = TypeVar("T")
+
+
+class Client(KnownOptions):
+    """Reads runs, run steps and what they refer to. A context manager; views and walks share its connections.
+
+    Attributes:
+        runs: the runs of threads
+        steps: the steps of runs
+        messages: the messages of threads
+        threads: threads themselves
+        assistants: the assistants that runs name
+    """
+
+    _settings: Settings
+    _pool: Pool
+    _owns_pool: bool = False
+
+    def __init__(
+        self,
+        api_key: ApiKey | None = None,
+        organization: str | None = None,
+        api_base: str | None = None,
+        *,
+        timeout_sec: float | None = DEFAULTS["timeout_sec"],
+        deadline_sec: float | None = DEFAULTS["deadline_sec"],
+        max_retry_count: int = DEFAULTS["max_retry_count"],
+        auth_type: AuthType = DEFAULTS["auth_type"],
+        additional_query: Mapping[str, Any] | None = None,
+        additional_headers: Mapping[str, str] | None = None,
+        max_response_bytes: int = DEFAULTS["max_response_bytes"],
+        verify: bool | str | SSLContext = DEFAULTS["verify"],
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Makes a client; it connects when something is first read.
+
+        Each option left out is what `facade.configure` set, else what the environment says where a variable is named
+        here, else the default.
+
+        Args:
+            api_key: the key, or a callable that gives one and is asked before each attempt (for `AsyncClient` it may
+                be a coroutine function); the variable OPENAI_API_KEY (-ApiKey)
+            organization: sent with auth_type "openai", where not blank; OPENAI_ORGANIZATION, OPENAI_ORG_ID
+                (-Organization)
+            api_base: the endpoint's address, such as https://host.example/v1; OPENAI_API_BASE, OPENAI_BASE_URL; the
+                default is https://api.openai.com/v1, which was closed on 2026-08-26 (-ApiBase)
+            timeout_sec: seconds that one attempt may take, from connecting to the body's last byte; 0 or None, the
+                default: no limit (-TimeoutSec)
+            deadline_sec: seconds that a whole call may take, with its attempts, waits and pages; 0 or None, the
+                default: no limit. The caller's own time between the objects of a walk does not count
+            max_retry_count: further attempts after a 429 or a 5xx answer, 0 to 100; 0 is the default
+                (-MaxRetryCount)
+            auth_type: "openai" (the default): `Authorization: Bearer`, and the organization; "azure": the header
+                `api-key`; "azure_ad": `Authorization: Bearer`. Both of Azure's need an api_base
+            additional_query: added to each request's query, {"api-version": "v1"} for one; wins over the client's own
+            additional_headers: added to each request's headers; they win over the client's own and are never logged
+            max_response_bytes: the largest answer that is read, after decoding; 64 MiB by default
+            verify: True (the default), False, a file of certificates, or an ssl.SSLContext
+            proxy: the address of a proxy, as httpx takes it; without one the usual variables count
+            transport: an httpx transport in the place of the network; it is not bound by `timeout_sec` beyond what
+                it does with httpx's timeouts, and is used as it is after a fork
+
+        Raises:
+            ConfigurationError: there is no usable key, or the organization, base address, auth type, proxy or
+                certificates are not usable.
+            ValueError, TypeError: another option is out of its range, or there is no such option.
+        """
+        api_key = None if api_key is None else cast(Any, Secret.keep(api_key))  # from here on no traceback shows it
+        given = {
+            "api_key": api_key,
+            "organization": organization,
+            "api_base": api_base,
+            "timeout_sec": timeout_sec,
+            "deadline_sec": deadline_sec,
+            "max_retry_count": max_retry_count,
+            "auth_type": auth_type,
+            "additional_query": additional_query,
+            "additional_headers": additional_headers,
+            "max_response_bytes": max_response_bytes,
+            "verify": verify,
+            "proxy": proxy,
+            "transport": transport,
+        }
+        from facade._sync.pool import Pool
+
+        self._start(Settings.resolve(given), Pool())
+        self._owns_pool = True
+
+    def _start(self, settings: Settings, pool: Pool) -> None:
+        transport = settings.route.transport
+        if transport is not None and not hasattr(transport, "handle_request"):
+            raise TypeError(
+                f"transport is a {type(transport).__name__}, which {type(self).__name__} cannot use: "
+                "it needs httpx.BaseTransport"
+            )
+        _warn_of_plain_http(settings)
+        self._settings, self._pool = settings, pool
+
+    @classmethod
+    def _sharing(cls, pool: Pool, given: Mapping[str, Any]) -> Self:
+        """A client that uses somebody else's connections and closes none."""
+        self = cls.__new__(cls)
+        self._start(Settings.resolve(given), pool)
+        return self
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of threads."""
+        return Runs(self._pool, self._settings)
+
+    @property
+    def steps(self) -> Steps:
+        """The steps of runs."""
+        return Steps(self._pool, self._settings)
+
+    @property
+    def messages(self) -> Messages:
+        """The messages of threads."""
+        return Messages(self._pool, self._settings)
+
+    @property
+    def threads(self) -> Threads:
+        """Threads themselves."""
+        return Threads(self._pool, self._settings)
+
+    @property
+    def assistants(self) -> Assistants:
+        """The assistants that runs name."""
+        return Assistants(self._pool, self._settings)
+
+    def _ask(self, call: Call[T], **options: Unpack[LimitOptions]) -> T:
+        """Asks what a call says: the way in for this package's other parts."""
+        limits = self._settings.limits.override("_ask", options)
+        with Deadline(limits.deadline_sec) as deadline:
+            return self._pool.run(call, self._settings, limits, deadline)
+
+    def with_options(self, **options: Unpack[LimitOptions]) -> Self:
+        """A view of this client with other limits, on the same connections; closing it closes nothing.
+
+        Args:
+            options: timeout_sec, deadline_sec and max_retry_count, as the client takes them
+
+        Raises:
+            ValueError, TypeError: one is out of its range, or there is no such option.
+        """
+        view = self.__class__.__new__(self.__class__)
+        view._settings = self._settings._replace(limits=self._settings.limits.override("with_options", options))
+        view._pool = self._pool
+        return view
+
+    def close(self) -> None:
+        """Closes the connections: what is under way ends with an error. Closing a view leaves them open."""
+        if self._owns_pool:
+            transport = None if self._pool.is_closed else self._settings.route.transport
+            self._pool.close()
+            if transport is not None:
+                transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        settings = getattr(self, "_settings", None)  # none yet where a traceback shows a client that could not be made
+        shown = f"api_base={settings.base!r}" if settings else ""
+        return f"{type(self).__name__}({shown})"
+
+
+_warned: set[str] = set()
+
+
+def _warn_of_plain_http(settings: Settings) -> None:
+    """Warns once of each host that the key would be sent to in the clear, at the caller's line."""
+    host = plain_http_host(settings)
+    if host is not None and host not in _warned:
+        _warned.add(host)
+        warnings.warn(
+            f"the key is sent to {host} unencrypted; use https://", UserWarning, stacklevel=outside_stacklevel()
+        )
+
+
+def outside_stacklevel() -> int:
+    """The `stacklevel` with which the caller of this function warns at the line that called this package."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "facade":
+        frame, level = frame.f_back, level + 1
+    return max(level, 1)

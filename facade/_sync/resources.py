@@ -1,0 +1,457 @@
+# Derived by scripts/unasync.py from facade/_async/resources.py: change that one.
+"""What can be read: `client.runs`, `client.steps` and what they refer to.
+
+Every method takes three options for that call alone; left out, they are the client's:
+
+    timeout_sec      seconds that one attempt may take, from connecting to the body's last byte; 0 or None: no limit
+    deadline_sec     seconds that the whole call may take, with its attempts, waits and pages; 0 or None: no limit
+    max_retry_count  further attempts after a 429 or a 5xx answer, 0 to 100
+
+Every method raises ValueError or TypeError for a bad argument before any request, and `facade.APIError` where a
+request gave no answer to use. In a walk these come from the iteration, after all that was read before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+from facade import _operations
+from facade._answers import Page
+from facade._arguments import (
+    Order,
+    RunKey,
+    RunLike,
+    ThreadLike,
+    check_id,
+    include_values,
+    is_one,
+    own_key,
+    page_query,
+    run_key,
+    step_key,
+    thread_key,
+)
+from facade._exchange import Call, Deadline
+from facade._failure_log import warn_of
+from facade._options import LimitOptions, Settings, check_concurrency
+from facade._paging import ListCursor
+from facade._sync.walks import Walk
+
+if TYPE_CHECKING:
+    from facade._prefetch_sync import Many
+    from facade._sync.pool import Pool
+    from openai_thread_runs_api.models import AssistantObject, MessageObject, RunObject, RunStepObject, ThreadObject
+
+T = TypeVar("T")
+
+PAGE_SIZE = 100
+"""What a walk asks for: the largest page that servers give."""
+
+
+class Resource:
+    """Asks over a client's connections, with its settings."""
+
+    _name: str
+
+    def __init__(self, pool: Pool, settings: Settings) -> None:
+        self._pool = pool
+        self._settings = settings
+
+    def _ask(self, method: str, call: Call[T], options: LimitOptions) -> T:
+        limits = self._settings.limits
+        if options:
+            limits = limits.override(f"{self._name}.{method}", options)
+        with Deadline(limits.deadline_sec) as deadline:
+            return self._pool.run(call, self._settings, limits, deadline)
+
+    def _walk(
+        self,
+        one_or_many: Any,
+        what: str,
+        ask: Callable[[Any, str | None], Call[Page[T]]],
+        key: Callable[[Any], Any],
+        after: str | None,
+        concurrency: int,
+        in_order: bool,
+        options: LimitOptions,
+    ) -> Walk[T]:
+        """A walk over one list or several; one is checked now, each of many when its turn comes.
+
+        Args:
+            one_or_many: what the caller gave
+            what: a word for what a list belongs to, for the repr
+            ask: makes the call for a list's page behind a cursor
+            key: what names a list, of what the caller gave for it
+        """
+        from facade._prefetch_sync import Prefetch
+
+        limits = self._settings.limits.override(f"{self._name}.all", options)
+        deadline = Deadline(limits.deadline_sec)
+        check_concurrency("concurrency", concurrency)
+
+        def fetch(cursor: ListCursor[T], token: Any) -> Page[T]:
+            return self._pool.run(cursor.next_call(), self._settings, limits, deadline, token)
+
+        is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, (Iterable))
+        if not is_many:
+            name = key(one_or_many)
+            one = ListCursor(lambda cursor: ask(name, cursor), after)
+            shown = what if name is None else f"{what} {name.run_id if isinstance(name, RunKey) else name}"
+            return Walk(Prefetch.of_one(one, fetch), f"{self._name} of {shown}", deadline, after)
+        if after is not None:
+            raise ValueError("after resumes the walk over a single one; leave it out where many are walked")
+
+        def make(item: Any) -> ListCursor[T]:
+            name = key(item)
+            ids = name._asdict() if isinstance(name, RunKey) else {"thread_id": name}
+            return ListCursor(lambda cursor: ask(name, cursor), **ids)
+
+        reader = Prefetch(make, one_or_many, concurrency, in_order, fetch)
+        return Walk(reader, f"{self._name} of several {what}s", deadline, None)
+
+
+class Runs(Resource):
+    """The runs of threads; `Get-ThreadRun` of the cmdlets."""
+
+    _name = "runs"
+
+    def get(self, thread: ThreadLike, run_id: str, **options: Unpack[LimitOptions]) -> RunObject:
+        """Reads one run (operation getRun; parameter set Get).
+
+        Args:
+            thread: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-ThreadId)
+            run_id: the run's id (-RunId)
+            options: timeout_sec (-TimeoutSec), deadline_sec, max_retry_count (-MaxRetryCount), for this call alone
+
+        Returns:
+            The run; where it failed or is incomplete, a warning in the log says so.
+        """
+        call = _operations.get_run(thread_key(thread), check_id("run_id", run_id, "run"))
+        run = self._ask("get", call, options)
+        warn_of(run)
+        return run
+
+    def list(
+        self,
+        thread: ThreadLike,
+        *,
+        limit: int = 20,
+        order: Order = "asc",
+        after: str | None = None,
+        before: str | None = None,
+        **options: Unpack[LimitOptions],
+    ) -> Page[RunObject]:
+        """Reads one page of a thread's runs (operation listRuns; parameter set List).
+
+        Args:
+            thread: as in `get`
+            limit: the most that the page may hold, 1 to 100 (-Limit)
+            order: by creation, "asc" or "desc" (-Order; the cmdlets' default, not the API's)
+            after: the id of a run; the page begins behind it
+            before: the id of a run; the page ends in front of it
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+
+        Returns:
+            One page; its `has_more` says whether there are more.
+        """
+        call = _operations.list_runs(thread_key(thread), page_query(limit, order, after, before))
+        return self._ask("list", call, options)
+
+    def all(
+        self,
+        thread_or_threads: ThreadLike | Many[ThreadLike],
+        *,
+        order: Order = "asc",
+        after: str | None = None,
+        concurrency: int = 8,
+        in_order: bool = True,
+        **options: Unpack[LimitOptions],
+    ) -> Walk[RunObject]:
+        """Walks over all runs of a thread, or of several (operation listRuns; parameter set List with -All).
+
+        Args:
+            thread_or_threads: as in `get`, or an iterable of such; what several give comes grouped, in their order
+            order: by creation, "asc" or "desc" (-Order)
+            after: the id of the run to go on behind; for a single thread only
+            concurrency: how many threads are read at once, 1 to 64
+            in_order: whether several threads' runs come thread by thread; False hands pages over as they come
+            options: timeout_sec, deadline_sec, max_retry_count, for this walk alone; deadline_sec does not count the
+                caller's own time between runs
+
+        Returns:
+            An iterator, which asks for pages of 100 as they are needed.
+        """
+        query = page_query(PAGE_SIZE, order, after, None)
+
+        def ask(thread_id: str, cursor: str | None) -> Call[Page[RunObject]]:
+            return _operations.list_runs(thread_id, query._replace(after=cursor))
+
+        return self._walk(thread_or_threads, "thread", ask, thread_key, after, concurrency, in_order, options)
+
+    def refresh(self, run: RunLike, **options: Unpack[LimitOptions]) -> RunObject:
+        """Reads a run afresh, as `get` with the run's own ids.
+
+        Args:
+            run: a run, or an object or mapping with a `run_id` and `thread_id`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+        """
+        return self.get(*run_key(run), **options)
+
+
+class Steps(Resource):
+    """The steps of runs; `Get-ThreadRunStep` of the cmdlets."""
+
+    _name = "steps"
+
+    def get(
+        self,
+        run: RunLike,
+        step_id: str,
+        *,
+        thread_id: str | None = None,
+        include: str | Sequence[str] = (),
+        **options: Unpack[LimitOptions],
+    ) -> RunStepObject:
+        """Reads one step (operation getRunStep; parameter set Get).
+
+        Args:
+            run: a run, an object or mapping with a `run_id` and `thread_id`, or a run's id (-RunId)
+            step_id: the step's id (-StepId)
+            thread_id: the thread of a run that is given as an id (-ThreadId)
+            include: what else to send, such as `facade.FILE_SEARCH_RESULT_CONTENT`; unknown values go along (-Include)
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+
+        Returns:
+            The step; where it failed, a warning in the log says so.
+        """
+        key, step_id = run_key(run, thread_id), check_id("step_id", step_id, "run step")
+        step = self._ask("get", _operations.get_run_step(key, step_id, include_values(include)), options)
+        warn_of(step)
+        return step
+
+    def list(
+        self,
+        run: RunLike,
+        *,
+        thread_id: str | None = None,
+        limit: int = 20,
+        order: Order = "asc",
+        after: str | None = None,
+        before: str | None = None,
+        include: str | Sequence[str] = (),
+        **options: Unpack[LimitOptions],
+    ) -> Page[RunStepObject]:
+        """Reads one page of a run's steps (operation listRunSteps; parameter set List).
+
+        Args:
+            run, thread_id, include: as in `get`
+            limit, order, after, before: as in `runs.list`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+
+        Returns:
+            One page; its `has_more` says whether there are more.
+        """
+        query = page_query(limit, order, after, before, include)
+        return self._ask("list", _operations.list_run_steps(run_key(run, thread_id), query), options)
+
+    def all(
+        self,
+        run_or_runs: RunLike | Many[RunLike],
+        *,
+        thread_id: str | None = None,
+        order: Order = "asc",
+        after: str | None = None,
+        include: str | Sequence[str] = (),
+        concurrency: int = 8,
+        in_order: bool = True,
+        **options: Unpack[LimitOptions],
+    ) -> Walk[RunStepObject]:
+        """Walks over all steps of a run, or of several (operation listRunSteps; parameter set List with -All).
+
+        Args:
+            run_or_runs: as in `get`, or an iterable of such, `client.runs.all(...)` for one; what several give comes
+                grouped, in their order
+            thread_id: the thread of runs that are given as ids
+            order, after, concurrency, in_order: as in `runs.all`
+            include: as in `get`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+
+        Returns:
+            An iterator, which asks for pages of 100 as they are needed.
+        """
+        query = page_query(PAGE_SIZE, order, after, None, include)
+
+        def ask(key: Any, cursor: str | None) -> Call[Page[RunStepObject]]:
+            return _operations.list_run_steps(key, query._replace(after=cursor))
+
+        def key(run: Any) -> Any:
+            return run_key(run, thread_id)
+
+        return self._walk(run_or_runs, "run", ask, key, after, concurrency, in_order, options)
+
+    def refresh(
+        self, step: Any, *, include: str | Sequence[str] = (), **options: Unpack[LimitOptions]
+    ) -> RunStepObject:
+        """Reads a step afresh, as `get` with the step's own ids.
+
+        Args:
+            step: a step, or an object or mapping with its `id`, `run_id` and `thread_id`
+            include: as in `get`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+        """
+        run, step_id = step_key(step)
+        return self.get(run._asdict(), step_id, include=include, **options)
+
+
+class Messages(Resource):
+    """The messages of threads; `Get-ThreadMessage` of the cmdlets' family."""
+
+    _name = "messages"
+
+    def get(self, thread: ThreadLike, message_id: str, **options: Unpack[LimitOptions]) -> MessageObject:
+        """Reads one message (operation getMessage).
+
+        Args:
+            thread: as in `runs.get`
+            message_id: the message's id
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+        """
+        call = _operations.get_message(thread_key(thread), check_id("message_id", message_id, "message"))
+        return self._ask("get", call, options)
+
+    def list(
+        self,
+        thread: ThreadLike,
+        *,
+        run_id: str | None = None,
+        limit: int = 20,
+        order: Order = "asc",
+        after: str | None = None,
+        before: str | None = None,
+        **options: Unpack[LimitOptions],
+    ) -> Page[MessageObject]:
+        """Reads one page of a thread's messages (operation listMessages).
+
+        Args:
+            thread: as in `runs.get`
+            run_id: only the messages that this run made; None for all
+            limit, order, after, before: as in `runs.list`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+
+        Returns:
+            One page; its `has_more` says whether there are more.
+        """
+        query, of_run = page_query(limit, order, after, before), _run_id(run_id)
+        return self._ask("list", _operations.list_messages(thread_key(thread), query, of_run), options)
+
+    def all(
+        self,
+        thread_or_threads: ThreadLike | Many[ThreadLike],
+        *,
+        run_id: str | None = None,
+        order: Order = "asc",
+        after: str | None = None,
+        concurrency: int = 8,
+        in_order: bool = True,
+        **options: Unpack[LimitOptions],
+    ) -> Walk[MessageObject]:
+        """Walks over all messages of a thread, or of several (operation listMessages).
+
+        Args:
+            thread_or_threads, order, after, concurrency, in_order: as in `runs.all`
+            run_id: as in `list`
+            options: timeout_sec, deadline_sec, max_retry_count, for this walk alone
+
+        Returns:
+            An iterator, which asks for pages of 100 as they are needed.
+        """
+        query, of_run = page_query(PAGE_SIZE, order, after, None), _run_id(run_id)
+
+        def ask(thread_id: str, cursor: str | None) -> Call[Page[MessageObject]]:
+            return _operations.list_messages(thread_id, query._replace(after=cursor), of_run)
+
+        return self._walk(thread_or_threads, "thread", ask, thread_key, after, concurrency, in_order, options)
+
+    def refresh(self, message: Any, **options: Unpack[LimitOptions]) -> MessageObject:
+        """Reads a message afresh, as `get` with the message's own ids.
+
+        Args:
+            message: a message, or an object or mapping with its `id` and `thread_id`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+        """
+        return self.get(*own_key(message, "message"), **options)
+
+
+class Threads(Resource):
+    """Threads: one by its id, and the lists where the server has them (Azure AI Foundry)."""
+
+    _name = "threads"
+
+    def get(self, thread: ThreadLike, **options: Unpack[LimitOptions]) -> ThreadObject:
+        """Reads one thread (operation getThread).
+
+        Args:
+            thread: as in `runs.get`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+        """
+        return self._ask("get", _operations.get_thread(thread_key(thread)), options)
+
+    def list(
+        self,
+        *,
+        limit: int = 20,
+        order: Order = "asc",
+        after: str | None = None,
+        before: str | None = None,
+        **options: Unpack[LimitOptions],
+    ) -> Page[ThreadObject]:
+        """Reads one page of the threads (operation listThreads); a server that has no such list answers 404.
+
+        Args:
+            limit, order, after, before: as in `runs.list`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+
+        Returns:
+            One page; its `has_more` says whether there are more.
+        """
+        return self._ask("list", _operations.list_threads(page_query(limit, order, after, before)), options)
+
+    def all(
+        self, *, order: Order = "asc", after: str | None = None, **options: Unpack[LimitOptions]
+    ) -> Walk[ThreadObject]:
+        """Walks over all threads (operation listThreads).
+
+        Args:
+            order, after: as in `runs.all`
+            options: timeout_sec, deadline_sec, max_retry_count, for this walk alone
+
+        Returns:
+            An iterator, which asks for pages of 100 as they are needed.
+        """
+        query = page_query(PAGE_SIZE, order, after, None)
+
+        def ask(server: Any, cursor: str | None) -> Call[Page[ThreadObject]]:
+            return _operations.list_threads(query._replace(after=cursor))
+
+        return self._walk(None, "the server", ask, lambda server: server, after, 1, True, options)
+
+
+class Assistants(Resource):
+    """Assistants, which runs name."""
+
+    _name = "assistants"
+
+    def get(self, assistant_id: str, **options: Unpack[LimitOptions]) -> AssistantObject:
+        """Reads one assistant (operation getAssistant).
+
+        Args:
+            assistant_id: the assistant's id, as `run.assistant_id`
+            options: timeout_sec, deadline_sec, max_retry_count, for this call alone
+        """
+        call = _operations.get_assistant(check_id("assistant_id", assistant_id, "assistant"))
+        return self._ask("get", call, options)
+
+
+def _run_id(value: str | None) -> str | None:
+    return None if value is None else check_id("run_id", value, "run")
