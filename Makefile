@@ -30,6 +30,7 @@ check: $(READY) ## format, lint, types, and whether the generated code is what t
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python -m scripts.spec.relied_on
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github/workflows
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -52,8 +53,9 @@ spec-diff: $(READY) ## say how an upstream spec differs from the pinned one: mak
 update-spec: $(READY) ## pin and generate from the newest upstream spec, where it differs
 	$(BIN)/python -m scripts.spec.update
 
-generate: $(READY) ## make generated/ from the pinned spec
+generate: $(READY) ## make generated/ from the pinned spec, and the sync client from the async one
 	$(BIN)/python scripts/generate.py
+	$(BIN)/python scripts/unasync.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-bench .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -13,7 +13,6 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from facade import __version__
-from facade._settings import DEFAULTS
 
 project = "openai-thread-runs"
 author = "The openai-thread-runs maintainers"
@@ -62,7 +61,7 @@ def find_by_short_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, c
     if node.get("refdomain") != "py":
         return None
     name = node["reftarget"].rpartition(".")[2]
-    name = {"Run": "RunObject", "RunStep": "RunStepObject"}.get(name, name)
+    name = f"{name}Object" if name in ("Assistant", "Message", "Run", "RunStep", "Thread") else name
     python = env.domains["py"]
     for module in ("facade", "facade.resources", "facade.server", "openai_thread_runs_api.model_base"):
         if f"{module}.{name}" in python.objects:
@@ -73,17 +72,6 @@ def find_by_short_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, c
         uri = f"{app.builder.get_relative_uri(node['refdoc'], page)}#{anchor}"
         return nodes.reference("", "", contnode, internal=True, refuri=uri)
     return None
-
-
-def show_defaults(
-    app: Sphinx, what: str, name: str, thing: object, options: object, signature: str | None, returned: str | None
-) -> tuple[str | None, str | None]:
-    """Shows an option's default in the place of the mark that it was not given."""
-    if signature is not None:
-        signature = re.sub(
-            r"(\w+)(: [^=]+ = )NOT_GIVEN", lambda match: f"{match[1]}{match[2]}{DEFAULTS[match[1]]!r}", signature
-        )
-    return signature, returned
 
 
 def fit(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -112,7 +100,6 @@ def fit(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("autodoc-process-signature", show_defaults)
     app.connect("doctree-resolved", fit)
     app.connect("autodoc-process-docstring", show_drawings)
     app.connect("missing-reference", find_by_short_name)

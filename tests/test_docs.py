@@ -125,6 +125,7 @@ def test_every_public_name_is_documented(html: dict[Path, Links]) -> None:
     """Each name that `facade` exports has a place in the site; models have their schema's."""
     places = set().union(*(parsed.places for parsed in html.values()))
     elsewhere = {"Run": "schema-runobject", "RunStep": "schema-runstepobject", "__version__": "openai-thread-runs"}
+    elsewhere |= {name: f"schema-{name.lower()}object" for name in ("Assistant", "Message", "Thread")}
     elsewhere["UnknownObject"] = "openai_thread_runs_api.model_base.UnknownObject"
     assert [name for name in facade.__all__ if elsewhere.get(name, f"facade.{name}") not in places] == []
 
@@ -233,7 +234,7 @@ def at_home(api_base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
     yield api_base
     logging.getLogger("facade").setLevel(level)
     while cmdlets._shared:  # what the cmdlets' functions keep for their next call
-        cmdlets._shared.popitem()[1].close()
+        cmdlets._shared.pop().close()
 
 
 def as_here(text: str, base: str) -> str:

@@ -117,7 +117,6 @@ SLOW: dict[str, Script | Callable[[Request], Script]] = {
     "gzip drips": lambda _: itertools.chain(
         [head(200, {"Content-Length": "9999", "Content-Encoding": "gzip"})], drip(gzip.compress(JSON * 9))
     ),
-    "an error's body drips": lambda _: itertools.chain([head(404, {"Content-Length": "5000"})], drip(b" " * 4999)),
 }
 
 
@@ -134,6 +133,22 @@ class TestTime:
         assert within(elapsed, 0.2)
         assert failure.attempts == 1
         assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("status", [404, 429, 503])
+    @pytest.mark.parametrize("how", ["drips", "stalls"])
+    def test_timeout_in_an_errors_body(self, api: Api, serve: Serve, how: str, status: int) -> None:
+        """An error whose body does not come in time keeps its status, and is retried as its status says."""
+
+        def say(request: Request) -> Script:
+            said = head(status, {"Content-Length": "5000", "Retry-After-Ms": "1"})
+            return itertools.chain([said], drip(b" " * 4999) if how == "drips" else (HANG,))
+
+        server = serve(say)
+        failure, elapsed = timed(lambda: get(api.client(server, max_retry_count=1), timeout_sec=0.2))
+        assert isinstance(failure, facade.APIStatusError)
+        assert failure.status_code == status
+        assert failure.attempts == len(server.requests) == (1 if status == 404 else 2)
+        assert within(elapsed, 0.2 * failure.attempts)
         assert api.until(lambda: server.open_connections == 0)
 
     def test_slow_connect(self, api: Api) -> None:
@@ -938,7 +953,6 @@ class TestAnswers:
             assert api.until(lambda: server.open_connections == 0)
         assert server.connections == 5
 
-    @pytest.mark.xfail(reason="httpcore keeps what h11 read behind an answer's end for the connection's next answer")
     def test_more_than_the_length(self, api: Api, serve: Serve) -> None:
         """Bytes behind an answer's end are not taken for the next call's answer."""
         server = serve((answer(a_run("first")) + answer(a_run("forged")),), answer(a_run("second")))
