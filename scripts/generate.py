@@ -70,22 +70,13 @@ def generate(spec: Path, package: Path) -> None:
 def differences(made: Path, kept: Path) -> list[str]:
     """Says how the folder `kept` differs from the folder `made`: a line for each missing, extra and changed file."""
 
-    def files(folder: Path) -> set[Path]:
-        return {
-            path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-        }
-
-    made_files, kept_files = files(made), files(kept)
+    made_files, kept_files = (
+        {path.relative_to(at) for path in at.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+        for at in (made, kept)
+    )
     changed = [path for path in made_files & kept_files if not filecmp.cmp(made / path, kept / path, shallow=False)]
-    return [
-        f"{what}: {path}"
-        for what, paths in (
-            ("missing", made_files - kept_files),
-            ("extra", kept_files - made_files),
-            ("changed", changed),
-        )
-        for path in sorted(paths)
-    ]
+    found = {"missing": made_files - kept_files, "extra": kept_files - made_files, "changed": changed}
+    return [f"{what}: {path}" for what, paths in found.items() for path in sorted(paths)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -65,51 +65,51 @@ STRING, INTEGER, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "num
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "kind", "change", "breaks"),
+    ("old", "new", "words", "breaks"),
     [
-        (None, STRING, "field", "added", NOBODY),
-        (STRING, None, "field", "removed", BOTH),
-        (STRING, INTEGER, "type", "changed", BOTH),
-        (INTEGER, NUMBER, "type", "changed", READERS),
-        (NUMBER, INTEGER, "type", "changed", WRITERS),
-        (STRING, {}, "type", "changed", READERS),
-        (STRING, {"type": ["string", "null"]}, "nullability", "changed", READERS),
-        ({"type": ["string", "null"]}, STRING, "nullability", "changed", WRITERS),
-        (STRING, {"anyOf": [STRING, INTEGER]}, "type", "added", READERS),
-        ({"anyOf": [STRING, INTEGER]}, STRING, "type", "removed", WRITERS),
-        ({**STRING, "enum": ["a"]}, {**STRING, "enum": ["a", "b"]}, "enum", "added", NOBODY),
-        ({**STRING, "enum": ["a", "b"]}, {**STRING, "enum": ["a"]}, "enum", "removed", WRITERS),
-        ({**STRING, "enum": ["a"]}, {**STRING, "enum": ["b"]}, "enum", "changed", BOTH),
-        (STRING, {**STRING, "enum": ["a"]}, "enum", "added", WRITERS),
-        ({**STRING, "enum": ["a"]}, STRING, "enum", "removed", NOBODY),
-        ({**INTEGER, "maximum": 9}, {**INTEGER, "maximum": 8}, "bound", "changed", WRITERS),
-        ({**INTEGER, "maximum": 9}, {**INTEGER, "maximum": 10}, "bound", "changed", READERS),
-        ({**INTEGER, "minimum": 1}, {**INTEGER, "minimum": 2}, "bound", "changed", WRITERS),
-        (STRING, {**STRING, "maxLength": 5}, "bound", "added", WRITERS),
-        ({**STRING, "pattern": "a"}, {**STRING, "pattern": "b"}, "bound", "changed", BOTH),
-        ({**STRING, "default": "a"}, {**STRING, "default": "b"}, "bound", "changed", WRITERS),
-        (INTEGER, {**INTEGER, "format": "unixtime"}, "annotation", "added", NOBODY),
+        (None, STRING, "added", NOBODY),
+        (STRING, None, "removed", BOTH),
+        (STRING, INTEGER, "is an integer now, was a text", BOTH),
+        (INTEGER, NUMBER, "is a number now, was an integer", READERS),
+        (NUMBER, INTEGER, "is an integer now, was a number", WRITERS),
+        (STRING, {}, "is anything now, was a text", READERS),
+        (STRING, {"type": ["string", "null"]}, "may be null now", READERS),
+        ({"type": ["string", "null"]}, STRING, "is never null now", WRITERS),
+        (STRING, {"anyOf": [STRING, INTEGER]}, "may be an integer too", READERS),
+        ({"anyOf": [STRING, INTEGER]}, STRING, "is never an integer now", WRITERS),
+        ({**STRING, "enum": ["a"]}, {**STRING, "enum": ["a", "b"]}, "`b` too", NOBODY),
+        ({**STRING, "enum": ["a", "b"]}, {**STRING, "enum": ["a"]}, "no longer `b`", WRITERS),
+        ({**STRING, "enum": ["a"]}, {**STRING, "enum": ["b"]}, "`a` → `b`", BOTH),
+        (STRING, {**STRING, "enum": ["a"]}, "one of `a` now, was any", WRITERS),
+        ({**STRING, "enum": ["a"]}, STRING, "any value now, was one of `a`", NOBODY),
+        ({**INTEGER, "maximum": 9}, {**INTEGER, "maximum": 8}, "maximum `9` → `8`", WRITERS),
+        ({**INTEGER, "maximum": 9}, {**INTEGER, "maximum": 10}, "maximum `9` → `10`", READERS),
+        ({**INTEGER, "minimum": 1}, {**INTEGER, "minimum": 2}, "minimum `1` → `2`", WRITERS),
+        ({**INTEGER, "minimum": 2}, {**INTEGER, "minimum": 1}, "minimum `2` → `1`", READERS),
+        (STRING, {**STRING, "maxLength": 5}, "maxLength `5`, was not said", WRITERS),
+        ({**STRING, "maxLength": 5}, STRING, "maxLength is no longer said, was `5`", READERS),
+        ({**STRING, "pattern": "a"}, {**STRING, "pattern": "b"}, "pattern `a` → `b`", BOTH),
+        ({**STRING, "default": "a"}, {**STRING, "default": "b"}, "default `a` → `b`", WRITERS),
+        (INTEGER, {**INTEGER, "format": "unixtime"}, "format `unixtime`, was not said", NOBODY),
         (
             {"type": "array", "items": STRING},
             {"type": "array", "items": INTEGER},
-            "type",
-            "changed",
+            "is an integer now, was a text",
             BOTH,
         ),
         (
             {"type": "object", "additionalProperties": STRING},
             {"type": "object", "additionalProperties": False},
-            "field",
-            "removed",
+            "other fields are refused now",
             WRITERS,
         ),
     ],
 )
-def test_a_field_breaks_whom_it_should(old: Any, new: Any, kind: str, change: str, breaks: set[str]) -> None:
+def test_a_field_breaks_whom_it_should(old: Any, new: Any, words: str, breaks: set[str]) -> None:
     """What an answer no longer promises breaks readers, what a request may no longer hold breaks writers."""
     difference = only(pinned(old), pinned(new))
 
-    assert (difference.kind, difference.change, difference.breaks) == (kind, change, breaks)
+    assert (difference.words, difference.breaks) == (words, breaks)
     assert difference.place.startswith("Run.it")
     assert difference.touches == BOTH
 
@@ -171,7 +171,7 @@ def test_a_renamed_schema_is_compared_under_its_old_name() -> None:
 
     field, name = diff.describe(old, new)
 
-    assert (field.place, field.change, field.breaks) == ("Old.b", "added", NOBODY)
+    assert (field.place, field.words, field.breaks) == ("Old.b", "added", NOBODY)
     assert (name.place, name.words, name.breaks) == ("Old", "is called `New` now", BOTH)
 
 
@@ -205,8 +205,10 @@ def test_operations_come_and_go() -> None:
 
     gone, came = only(old, new), only(new, old)
 
-    assert (gone.place, gone.kind, gone.change, gone.breaks) == ("createRun", "operation", "removed", BOTH)
-    assert (came.place, came.change, came.breaks) == ("createRun", "added", NOBODY)
+    assert (gone.place, gone.breaks) == ("createRun", BOTH)
+    assert gone.words == "removed (POST /threads/{thread_id}/runs)"
+    assert (came.place, came.breaks) == ("createRun", NOBODY)
+    assert came.words == "added (POST /threads/{thread_id}/runs)"
 
 
 def test_an_operation_that_moves_or_is_renamed_is_the_same_one() -> None:
@@ -250,7 +252,7 @@ def test_answers_and_bodies_come_and_go() -> None:
     post["responses"]["404"] = {"description": "None."}
     lesser["paths"]["/threads/{thread_id}/runs"]["post"]["responses"]["404"] = {"description": "None."}
 
-    found = {item.place: (item.change, item.breaks) for item in diff.describe(pinned(), new)}
+    found = {item.place: (item.words, item.breaks) for item in diff.describe(pinned(), new)}
 
     assert found["createRun body"] == ("removed", WRITERS)
     assert found["createRun answer 200"] == ("removed", READERS)

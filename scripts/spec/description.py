@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+from scripts.spec.normalising import COMBINATORS, METHODS, references
+
 # Say something of a place, whatever the form of the value there.
 PLACE_KEYS = ("default", "deprecated", "readOnly", "writeOnly")
 # Say how the values of a type are meant.
 FORMATS = ("format", "contentEncoding", "contentMediaType")
 PROSE = {"title", "summary", "description", "example", "examples", "discriminator"}
-COMBINATORS = ("allOf", "anyOf", "oneOf")
 
 Key = tuple[str, str]
 """An operation's method and path."""
@@ -42,11 +44,17 @@ class Form(NamedTuple):
 
 
 class Description:
-    """A pinned description, as `pin` gives it."""
+    """A pinned description, as `pin` gives it.
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    Args:
+        document: the description
+        names: what some of its schemas are to be called, by their names
+    """
+
+    def __init__(self, document: dict[str, Any], names: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.names = names
         self.components: dict[str, dict[str, Any]] = document.get("components", {})
-        self.schemas: dict[str, Any] = self.components.get("schemas", {})
+        self.schemas = {names.get(name, name): node for name, node in self.components.get("schemas", {}).items()}
         self.operations: dict[Key, dict[str, Any]] = {
             (method, path): item[method]
             for path, item in document["paths"].items()
@@ -54,8 +62,13 @@ class Description:
             if method in item
         }
 
+    def name(self, reference: str) -> str:
+        """Give the name of what a reference means."""
+        name = reference.split("/")[-1]
+        return self.names.get(name, name)
+
     def part(self, node: dict[str, Any]) -> dict[str, Any]:
-        """Give a parameter, body, answer or header, or the one that a reference means."""
+        """Give a parameter, body, answer, header or schema, or the one that a reference means."""
         while isinstance(node.get("$ref"), str):
             section, name = node["$ref"].split("/")[-2:]
             node = self.components[section][name]
@@ -73,7 +86,7 @@ class Description:
     def forms(self, node: dict[str, Any]) -> list[Form]:
         """Give the forms that a value may have, null among them."""
         if isinstance(node.get("$ref"), str):
-            name = node["$ref"].split("/")[-1]
+            name = self.name(node["$ref"])
             found = self.forms(self.schemas[name])
             is_one = sum(form.type != "null" for form in found) == 1
             return [form._replace(name=name) if is_one and form.type != "null" else form for form in found]
@@ -89,9 +102,9 @@ class Description:
                 forms = [form for form in both if form is not None]
         return forms
 
-    def field(self, schema: str, path: str) -> list[Form]:
+    def field(self, node: dict[str, Any], path: str) -> list[Form]:
         """Give the forms of a field such as `step_details.tool_calls[].type`; none where there is no such field."""
-        forms = self.forms(self.schemas[schema]) if schema in self.schemas else []
+        forms = self.forms(node)
         for name in path.replace("[]", ".[]").split("."):
             nodes = [form.node for form in forms]
             parts = [node.get("items") if name == "[]" else node.get("properties", {}).get(name) for node in nodes]
@@ -110,24 +123,16 @@ class Description:
             if len(members) != 1:
                 return None, nullable
             node = members[0]
-        return node["$ref"].split("/")[-1], nullable
+        return self.name(node["$ref"]), nullable
 
     def schemas_of(self, node: Any) -> set[str]:
         """Give the names of all schemas that a part of the description refers to, by way of each other too."""
-        seen: set[tuple[str, str]] = set()
-        to_follow = [node]
+        seen: set[str] = set()
+        to_follow = references(node)
         while to_follow:
-            item = to_follow.pop()
-            if isinstance(item, list):
-                to_follow += item
-            elif isinstance(item, dict):
-                to_follow += item.values()
-                if isinstance(item.get("$ref"), str):
-                    section, name = item["$ref"].split("/")[-2:]
-                    if (section, name) not in seen:
-                        seen.add((section, name))
-                        to_follow.append(self.components[section][name])
-        return {name for section, name in seen if section == "schemas"}
+            seen |= to_follow
+            to_follow = references([self.part({"$ref": reference}) for reference in to_follow]) - seen
+        return {self.name(reference) for reference in seen if "/schemas/" in reference}
 
 
 def request_line(key: Key) -> str:
@@ -145,22 +150,19 @@ def quoted(value: Any) -> str:
 def _merged(form: Form, other: Form) -> Form | None:
     """Give the form that is both; None where nothing can be."""
     if not form.node or not other.node:
-        return other if not form.node else form
+        return form if form.node else other
     node = {**form.node, **other.node}
     types = {each.type for each in (form, other)} - {None}
-    if types == {"integer", "number"}:
-        node["type"] = "integer"
-    elif len(types) > 1:
+    if len(types) > 1 and types != {"integer", "number"}:
         return None
-    elif types:
-        node["type"] = types.pop()
-    for key in ("properties", "required"):
-        mine, theirs = form.node.get(key), other.node.get(key)
-        if mine and theirs and key == "required":
-            node[key] = list(dict.fromkeys([*mine, *theirs]))
-        elif mine and theirs:
-            shared = {name: {"allOf": [mine[name], theirs[name]]} for name in mine.keys() & theirs.keys()}
-            node[key] = {**mine, **theirs, **shared}
+    if types:
+        node["type"] = min(types, key=str)  # an integer is a number
+    if "required" in node:
+        node["required"] = list(dict.fromkeys([*form.node.get("required", []), *other.node.get("required", [])]))
+    if "properties" in node:
+        mine, theirs = form.node.get("properties", {}), other.node.get("properties", {})
+        shared = {name: {"allOf": [mine[name], theirs[name]]} for name in mine.keys() & theirs.keys()}
+        node["properties"] = {**mine, **theirs, **shared}
     # A form that only repeats the type adds nothing, so the other's name still says what both are.
     names = [each.name for each in (form, other) if each.node.keys() - {"type"}]
     return Form(names[0] if len(names) == 1 else None, node)

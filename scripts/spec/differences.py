@@ -11,34 +11,27 @@ As of 2026-11 no Python library compares OpenAPI 3.1 so; oasdiff does, and is a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple
 
 from scripts.spec.description import FORMATS, PLACE_KEYS, Description, Form, Key, quoted, request_line
 
 Who = Literal["readers", "writers"]
 Bump = Literal["major", "minor", "patch", "none"]
-Change = Literal["added", "removed", "changed"]
-Kind = Literal[
-    "operation",
-    "parameter",
-    "body",
-    "answer",
-    "schema",
-    "field",
-    "required",
-    "type",
-    "nullability",
-    "enum",
-    "bound",
-    "annotation",
-]
 # What a change does to the set of values that may be sent. "open" is a wider one that nobody minds.
 _Effect = Literal["narrower", "wider", "other", "open"]
 
-_READERS: frozenset[Who] = frozenset({"readers"})
-_WRITERS: frozenset[Who] = frozenset({"writers"})
+
+class _Side(NamedTuple):
+    """Whether something is sent or answered, and whom that concerns."""
+
+    is_request: bool
+    who: frozenset[Who]
+
+
+_ANSWER = _Side(False, frozenset({"readers"}))
+_WRITE = _Side(True, frozenset({"writers"}))
+_READ = _Side(True, frozenset({"readers", "writers"}))  # to read takes GET requests
 _LOWER_BOUNDS = {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"}
 _UPPER_BOUNDS = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"}
 _TYPE_WORDS = {
@@ -56,45 +49,39 @@ _STRUCTURE = {"type", "enum", "const", "properties", "required", "additionalProp
 _PARAMETER_STRUCTURE = {"name", "in", "description", "required", "schema", "deprecated"}
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """One difference between two pinned descriptions.
 
     Attributes:
         owner: the operation (by its id) or the schema that it is part of
-        place: where it is, such as `listRuns query parameter limit` or `RunObject.last_error.code`; `[]` stands for an
-            item of a list, `*` for a field of any name
-        kind: what it is about
-        change: whether that was added, removed or changed
+        part: where in it, such as ` query parameter limit` or `.last_error.code`; `[]` stands for an item of a list,
+            `*` for a field of any name
         words: what happened there
         touches: whom it concerns
         breaks: for whom it breaks something: some of `touches`, or nobody
-        operations: the ids of the operations that it is part of
-        is_suggestion: whether it is about values that are only names: any other value is still taken
+        operations: the ids of the operations that a schema is part of
+        is_annotation: whether it changes nothing that is sent or answered
     """
 
     owner: str
-    place: str
-    kind: Kind
-    change: Change
+    part: str
     words: str
     touches: frozenset[Who]
     breaks: frozenset[Who]
     operations: tuple[str, ...] = ()
-    is_suggestion: bool = False
+    is_annotation: bool = False
 
     @property
-    def bump(self) -> Bump:
-        """The part of the version number that it calls to raise."""
-        return "major" if self.breaks else "patch" if self.kind == "annotation" else "minor"
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.words} ({self.concerns})"
+    def place(self) -> str:
+        """Where it is, such as `listRuns query parameter limit` or `RunObject.last_error.code`."""
+        return self.owner + self.part
 
     @property
-    def concerns(self) -> str:
-        """Whom it breaks something for, else whom it concerns, in words."""
-        return ("breaks " if self.breaks else "for ") + " and ".join(sorted(self.breaks or self.touches))
+    def told(self) -> str:
+        """The words, and whom it breaks something for, else whom it concerns."""
+        return (
+            f"{self.words} ({'breaks' if self.breaks else 'for'} {' and '.join(sorted(self.breaks or self.touches))})"
+        )
 
 
 def describe(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
@@ -108,14 +95,17 @@ def describe(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
         Those of operations, in their order, then those of schemas, by name. What several operations share is there
         once. Prose makes no difference.
     """
-    return _Comparison(Description(old), Description(new)).differences()
+    old_side, new_side = Description(old), Description(new)
+    while renamed := _renamed(old_side, new_side):
+        new_side = Description(new, {**new_side.names, **renamed})
+    return _Comparison(old_side, new_side).differences()
 
 
 def bump(differences: Iterable[Difference]) -> Bump:
     """Give the part of the version number that all of them together call to raise."""
-    called_for = {difference.bump for difference in differences}
+    levels = {"major" if each.breaks else "patch" if each.is_annotation else "minor" for each in differences}
     ranks: tuple[Bump, ...] = ("major", "minor", "patch")
-    return next((rank for rank in ranks if rank in called_for), "none")
+    return next((rank for rank in ranks if rank in levels), "none")
 
 
 def as_text(differences: list[Difference]) -> str:
@@ -123,7 +113,7 @@ def as_text(differences: list[Difference]) -> str:
 
     What is said of several places or owners in the same words stands in one line.
     """
-    return _worded(differences, "\n{}:", "  {}", "    {}")
+    return _worded(differences, "\n{}:", "  {}", "    {}", str)
 
 
 def as_markdown(differences: list[Difference]) -> str:
@@ -131,44 +121,41 @@ def as_markdown(differences: list[Difference]) -> str:
     return _worded(differences, "\n### {}\n", "- {}", "  - {}", quoted)
 
 
-def _worded(differences: list[Difference], title: str, owner: str, line: str, name: Any = str) -> str:
-    lines = [_verdict(differences)]
+def _worded(differences: list[Difference], title: str, owner: str, line: str, name: Callable[[str], str]) -> str:
+    if not differences:
+        return "No difference that matters to a caller: no new version is called for."
+    count, breaking = len(differences), sum(bool(each.breaks) for each in differences)
+    verdict = f"{count} difference{'s' * (count > 1)}, {breaking or 'none'} of them breaking"
+    lines = [f"{verdict}: a new {bump(differences)} version is called for."]
     for heading, is_breaking in (("Breaking", True), ("Not breaking", False)):
-        chosen = [difference for difference in differences if bool(difference.breaks) == is_breaking]
-        if chosen:
-            lines.append(title.format(heading))
-        for (owners, operations), told in _folded(chosen, name).items():
-            names = ", ".join(map(name, owners))
+        owners: dict[tuple[tuple[str, ...], str, str], list[str]] = {}
+        for each in differences:
+            if bool(each.breaks) == is_breaking:
+                owners.setdefault((each.operations, each.part.lstrip(" ."), each.told), []).append(each.owner)
+        blocks: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[tuple[bool, str], list[str]]] = {}
+        for (operations, part, told), of in owners.items():
+            blocks.setdefault((tuple(of), operations), {}).setdefault((bool(part), told), []).append(name(part))
+        lines += [title.format(heading)] * bool(blocks)
+        for (names, operations), said in blocks.items():
             part_of = f", part of {', '.join(map(name, operations))}" if operations else ""
-            lines.append(owner.format(names + part_of))
-            lines += map(line.format, told)
+            lines.append(owner.format(", ".join(map(name, names)) + part_of))
+            lines += [line.format(f"{', '.join(parts)}: " * has + told) for (has, told), parts in said.items()]
     return "\n".join(lines)
 
 
-def _folded(differences: list[Difference], name: Any) -> dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]]:
-    """Give what is told, by the owners that it is told of and the operations that these are part of."""
-    owners: dict[tuple[tuple[str, ...], str, str], list[str]] = {}
-    for each in differences:
-        part = each.place.removeprefix(each.owner).lstrip(" .")
-        names_only = "; names only: any other value is still taken" if each.is_suggestion else ""
-        words = f"{each.words}{names_only} ({each.concerns})"
-        owners.setdefault((each.operations, part, words), []).append(each.owner)
-    blocks: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[tuple[bool, str], list[str]]] = {}
-    for (operations, part, words), of in owners.items():
-        block = blocks.setdefault((tuple(of), operations), {})
-        block.setdefault((bool(part), words), []).append(part)
-    return {
-        key: [f"{', '.join(map(name, parts))}: " * has_part + words for (has_part, words), parts in block.items()]
-        for key, block in blocks.items()
-    }
+def _renamed(old: Description, new: Description) -> dict[str, str]:
+    """Give the old names, by the new ones, of schemas that stand in one place under two names."""
 
+    def names(side: Description, node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+            if key == "$ref" and isinstance(value, str) and "/schemas/" in value:
+                yield path, side.name(value)
+            yield from names(side, value, (*path, key))
 
-def _verdict(differences: list[Difference]) -> str:
-    if not differences:
-        return "No difference that matters to a caller: no new version is called for."
-    count, breaking = len(differences), sum(bool(difference.breaks) for difference in differences)
-    what = f"{count} difference{'s' * (count > 1)}, {breaking or 'none'} of them breaking"
-    return f"{what}: a new {bump(differences)} version is called for."
+    olds, news = (dict(names(side, [list(side.operations.values()), side.schemas])) for side in (old, new))
+    pairs = {olds[path]: news[path] for path in olds.keys() & news.keys()}
+    lost, found = old.schemas.keys() - new.schemas.keys(), new.schemas.keys() - old.schemas.keys()
+    return {after: before for before, after in pairs.items() if before in lost and after in found}
 
 
 class _Comparison:
@@ -177,246 +164,174 @@ class _Comparison:
     def __init__(self, old: Description, new: Description) -> None:
         self.old = old
         self.new = new
-        self.found: dict[tuple[str, str], Difference] = {}
-        self.new_names: dict[str, str] = {}
-        self.seen: set[tuple[Any, ...]] = set()
-        # Where the walk is: whose part, on which side, and whom that side concerns.
+        self.found: dict[tuple[str, str, str], Difference] = {}
+        self.seen: set[tuple[str, bool]] = set()
+        self.pairs = self._pairs()
+        # The ids of the operations that each schema is part of, and the sides that it is on.
+        self.uses: dict[str, set[tuple[str, _Side]]] = {}
+        for description in (old, new):
+            for key, operation in description.operations.items():
+                answers = operation["responses"]
+                request = {name: part for name, part in operation.items() if name != "responses"}
+                for side, parts in ((_request_side(key), request), (_ANSWER, answers)):
+                    for name in description.schemas_of(parts):
+                        self.uses.setdefault(name, set()).add((description.operation_id(key), side))
+        # Where the walk is: whose part, and the sides that it is on.
         self.owner = ""
-        self.is_request = False
-        self.who: frozenset[Who] = frozenset()
-        # Whether a list of values only names some: any other value of that type is taken as well.
-        self.is_suggestion = False
+        self.sides: set[_Side] = set()
 
     def differences(self) -> list[Difference]:
         """Walk, and give what was found."""
-        pairs = self._pairs()
-        gone = self.old.operations.keys() - pairs.keys()
-        came = self.new.operations.keys() - pairs.values()
         for key in self.old.operations:
-            if key in gone:
-                self._tell_operation(self.old.operation_id(key), "removed", f"removed ({request_line(key)})", "other")
+            if key in self.pairs:
+                self._operation(key, self.pairs[key])
             else:
-                self._operation(key, pairs[key])
+                self._tell_operation(self.old, key, "removed", "other")
         for key in self.new.operations:
-            if key in came:
-                self._tell_operation(self.new.operation_id(key), "added", f"added ({request_line(key)})", "open")
-        self._lost_schemas(gone)
-        uses = self._uses()
-        by_operations = [item for item in self.found.values() if item.owner not in uses]
-        by_schemas = sorted((item for item in self.found.values() if item.owner in uses), key=lambda item: item.owner)
-        return by_operations + [replace(item, operations=uses[item.owner]) for item in by_schemas]
+            if key not in self.pairs.values():
+                self._tell_operation(self.new, key, "added", "open")
+        kept = set().union(*(self.old.schemas_of(self.old.operations[key]) for key in self.pairs))
+        for name in sorted(kept):
+            self.owner, self.sides = name, {side for _, side in self.uses[name]}
+            if name in self.new.names.values():
+                new_name = next(after for after, before in self.new.names.items() if before == name)
+                self._tell("", f"is called {quoted(new_name)} now", "other")
+            elif name not in self.new.schemas:  # a model of that name can no longer be imported
+                self._tell("", "removed", "other")
+        told = self.found.values()
+        by_schemas = sorted((each for each in told if each.owner in self.uses), key=lambda each: each.owner)
+        return [each for each in told if each.owner not in self.uses] + [
+            each._replace(operations=tuple(sorted({id_ for id_, _ in self.uses[each.owner]}))) for each in by_schemas
+        ]
 
     def _pairs(self) -> dict[Key, Key]:
         """Pair the operations by request line, whatever its parameters are called, and what is left by id."""
         blanks = {_blank(key): key for key in self.new.operations}
         pairs = {key: blanks[_blank(key)] for key in self.old.operations if _blank(key) in blanks}
         ids = {self.new.operation_id(key): key for key in self.new.operations.keys() - pairs.values()}
-        for key in self.old.operations.keys() - pairs.keys():
-            if self.old.operation_id(key) in ids:
-                pairs[key] = ids[self.old.operation_id(key)]
-        return pairs
-
-    def _uses(self) -> dict[str, tuple[str, ...]]:
-        """Give the ids of the operations that each schema is part of, by its name (the old one where it has two)."""
-        old_names = {new: old for old, new in self.new_names.items()}
-        uses: dict[str, list[str]] = {}
-        for side in (self.old, self.new):
-            for key, operation in side.operations.items():
-                for name in side.schemas_of(operation):
-                    uses.setdefault(old_names.get(name, name), []).append(side.operation_id(key))
-        return {name: tuple(sorted(set(ids))) for name, ids in uses.items()}
-
-    def _lost_schemas(self, gone: Iterable[Key]) -> None:
-        """Tell the schemas that are no more: a model of that name can no longer be imported."""
-        for key in self.old.operations.keys() - set(gone):
-            operation = dict(self.old.operations[key])
-            answers = operation.pop("responses")
-            for is_request, parts in ((False, answers), (True, operation)):
-                self.is_request, self.who = is_request, _audience(key, is_request)
-                for name in self.old.schemas_of(parts) - self.new.schemas.keys():
-                    self.owner = name
-                    if name in self.new_names:
-                        self._tell("", "schema", "changed", f"is called {quoted(self.new_names[name])} now", "other")
-                    else:
-                        self._tell("", "schema", "removed", "removed", "other")
+        left = (key for key in self.old.operations if key not in pairs and self.old.operation_id(key) in ids)
+        return pairs | {key: ids[self.old.operation_id(key)] for key in left}
 
     # Operations
 
     def _operation(self, old_key: Key, new_key: Key) -> None:
         old, new = self.old.operations[old_key], self.new.operations[new_key]
-        name, new_name = self.old.operation_id(old_key), self.new.operation_id(new_key)
-        if name != new_name:
-            self._tell_operation(name, "changed", f"is called {quoted(new_name)} now", "other")
+        self.owner, self.sides = self.old.operation_id(old_key), {_READ}
+        if self.owner != self.new.operation_id(new_key):
+            self._tell("", f"is called {quoted(self.new.operation_id(new_key))} now", "other")
         if _blank(old_key) != _blank(new_key):
-            words = f"{quoted(request_line(old_key))} → {quoted(request_line(new_key))}"
-            self._tell_operation(name, "changed", words, "other")
+            self._tell("", f"{quoted(request_line(old_key))} → {quoted(request_line(new_key))}", "other")
         if old.get("deprecated", False) != new.get("deprecated", False):
-            self._tell_operation(
-                name, "changed", "deprecated" if new.get("deprecated") else "not deprecated now", "open"
-            )
-        self.owner = name
-        self.is_request, self.who = True, _audience(old_key, True)
-        self._parameters(self.old.parameters(old_key), self.new.parameters(new_key))
-        self._body(old.get("requestBody"), new.get("requestBody"))
-        self.is_request, self.who = False, _READERS
-        self._answers(old["responses"], new["responses"])
+            self._tell("", "deprecated" if new.get("deprecated") else "not deprecated now", "open")
+        self.sides = {_request_side(old_key)}
+        parameters = self.old.parameters(old_key), self.new.parameters(new_key)
+        for part, old_one, new_one in self._both(*parameters, place=" {0[0]} parameter {0[1]}"):
+            self._annotations(part, ["deprecated"], old_one, new_one)
+            for key in sorted((old_one.keys() | new_one.keys()) - _PARAMETER_STRUCTURE):
+                self._tell_value(part, key, old_one.get(key), new_one.get(key), "other")
+            self._schema(part, old_one.get("schema", {}), new_one.get("schema", {}))
+        bodies = ({"body": op["requestBody"]} if "requestBody" in op else {} for op in (old, new))
+        for part, old_one, new_one in self._both(*bodies, place=" {0}"):
+            self._content(part, old_one, new_one)
+        self.sides = {_ANSWER}
+        for part, old_one, new_one in self._both(old["responses"], new["responses"], place=" answer {0}"):
+            self._content(part, old_one, new_one)
+            for place, *headers in self._both(
+                *(one.get("headers", {}) for one in (old_one, new_one)), place=f"{part} header {{0}}"
+            ):
+                self._schema(place, *(header.get("schema", {}) for header in headers))
 
-    def _tell_operation(self, owner: str, change: Change, words: str, effect: _Effect) -> None:
-        self.owner, self.is_request, self.who = owner, True, _READERS | _WRITERS
-        self._tell("", "operation", change, words, effect)
+    def _tell_operation(self, side: Description, key: Key, change: str, effect: _Effect) -> None:
+        self.owner, self.sides = side.operation_id(key), {_READ, _ANSWER}
+        self._tell("", f"{change} ({request_line(key)})", effect)
 
-    def _parameters(self, olds: dict[tuple[str, str], Any], news: dict[tuple[str, str], Any]) -> None:
-        for place, name in dict.fromkeys([*olds, *news]):
-            old, new = olds.get((place, name)), news.get((place, name))
-            part = f" {place} parameter {name}"
-            if old is None and new is not None:
-                self._tell_added(part, "parameter", bool(new.get("required")))
-            elif new is None:
-                self._tell(part, "parameter", "removed", "removed", "other")
-            elif old is not None:
-                self._required(part, bool(old.get("required")), bool(new.get("required")))
-                self._annotations(part, ["deprecated"], old, new)
-                for key in sorted((old.keys() | new.keys()) - _PARAMETER_STRUCTURE):
-                    if old.get(key) != new.get(key):
-                        self._tell(part, "parameter", "changed", _from_to(key, old.get(key), new.get(key)), "other")
-                self._schema(part, old.get("schema", {}), new.get("schema", {}))
-
-    def _body(self, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
-        if old is None and new is not None:
-            self._tell_added(" body", "body", bool(self.new.part(new).get("required")))
-        elif old is not None and new is None:
-            self._tell(" body", "body", "removed", "removed", "other")
-        elif old is not None and new is not None:
-            old, new = self.old.part(old), self.new.part(new)
-            self._required(" body", bool(old.get("required")), bool(new.get("required")))
-            self._content(" body", "body", old, new)
-
-    def _answers(self, olds: dict[str, Any], news: dict[str, Any]) -> None:
-        for status in sorted(olds.keys() | news.keys()):
-            part = f" answer {status}"
-            if status not in olds:
-                self._tell(part, "answer", "added", "added", "open")
-            elif status not in news:
-                # The other answers are errors, which any server may leave out.
-                effect: _Effect = "other" if status.startswith("2") else "narrower"
-                self._tell(part, "answer", "removed", "removed", effect)
+    def _both(
+        self, olds: dict[Any, Any], news: dict[Any, Any], *, place: str
+    ) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """Tell what came and what went, and give the place and both sides of what is on both."""
+        for name in sorted(olds.keys() | news.keys()):
+            part = place.format(name)
+            old, new = self.old.part(olds.get(name, {})), self.new.part(news.get(name, {}))
+            if name not in news:
+                # Errors that are answered may be left out by any server.
+                is_detail: bool = part.startswith(" answer ") and part[8:9] != "2"
+                self._tell(part, "removed", "narrower" if is_detail else "other")
+            elif name not in olds:
+                self._tell_added(part, new.get("required") is True)
             else:
-                old, new = self.old.part(olds[status]), self.new.part(news[status])
-                self._content(part, "answer", old, new)
-                self._headers(part, old.get("headers", {}), new.get("headers", {}))
+                self._tell_required(part, old.get("required") is True, new.get("required") is True)
+                yield part, old, new
 
-    def _content(self, part: str, kind: Kind, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def _content(self, part: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         olds, news = old.get("content", {}), new.get("content", {})
         for media_type in sorted(olds.keys() | news.keys()):
             if media_type not in olds:
-                self._tell(part, kind, "added", f"may be {quoted(media_type)} too", "open")
+                self._tell(part, f"may be {quoted(media_type)} too", "open")
             elif media_type not in news:
-                self._tell(part, kind, "removed", f"is no {quoted(media_type)} any more", "other")
+                self._tell(part, f"is no {quoted(media_type)} any more", "other")
             else:
                 self._schema(part, olds[media_type].get("schema", {}), news[media_type].get("schema", {}))
 
-    def _headers(self, part: str, olds: dict[str, Any], news: dict[str, Any]) -> None:
-        for name in sorted(olds.keys() | news.keys()):
-            place = f"{part} header {name}"
-            if name not in olds:
-                self._tell(place, "answer", "added", "added", "open")
-            elif name not in news:
-                self._tell(place, "answer", "removed", "removed", "other")
-            else:
-                old, new = self.old.part(olds[name]), self.new.part(news[name])
-                self._required(place, bool(old.get("required")), bool(new.get("required")))
-                self._schema(place, old.get("schema", {}), new.get("schema", {}))
+    # Schemas. `part` is the place within the owner. Names only: any other value of the type is taken as well.
 
-    # Schemas. `part` is the place within the owner.
-
-    def _schema(self, part: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def _schema(self, part: str, old: dict[str, Any], new: dict[str, Any], names_only: bool = False) -> None:
         (old_name, old_null), (new_name, new_null) = self.old.named(old), self.new.named(new)
+        is_shared: bool = old_name is not None and old_name == new_name
         self._annotations(part, PLACE_KEYS, old, new)
         old_forms, new_forms = self.old.forms(old), self.new.forms(new)
-        was_nullable, is_nullable = (any(form.type == "null" for form in forms) for forms in (old_forms, new_forms))
-        if was_nullable != is_nullable:
-            words, effect = ("may be null now", "wider") if is_nullable else ("is never null now", "narrower")
-            owner = self.owner
-            if old_name and old_name == new_name and old_null == new_null:  # the schema itself says so, wherever it is
-                self.owner, part_of_owner = old_name, ""
-            else:
-                part_of_owner = part
-            self._tell(part_of_owner, "nullability", "changed", words, effect)
-            self.owner = owner
-        if old_name and new_name and self._are_one(old_name, new_name):
-            self._shared(old_name, new_name)
+        is_nullable = any(form.type == "null" for form in new_forms)
+        if is_nullable != any(form.type == "null" for form in old_forms) and (not is_shared or old_null != new_null):
+            self._tell(part, *(("may be null now", "wider") if is_nullable else ("is never null now", "narrower")))
+        if is_shared:
+            self._shared(str(old_name), names_only)
         else:
-            self._forms(part, _without_null(old_forms), _without_null(new_forms))
+            self._forms(part, _without_null(old_forms), _without_null(new_forms), names_only)
 
-    def _are_one(self, old_name: str, new_name: str) -> bool:
-        """Whether two named schemas are the same one, perhaps under a new name."""
-        if old_name == new_name:
-            return True
-        return old_name not in self.new.schemas and new_name not in self.old.schemas
+    def _shared(self, name: str, names_only: bool) -> None:
+        """Compare a schema that several parts share, once."""
+        if (name, names_only) not in self.seen:
+            self.seen.add((name, names_only))
+            here = self.owner, self.sides
+            self.owner, self.sides = name, {side for _, side in self.uses[name]}
+            self._schema("", self.old.schemas[name], self.new.schemas[name], names_only)
+            self.owner, self.sides = here
 
-    def _shared(self, old_name: str, new_name: str) -> None:
-        """Compare a schema that several parts share, once for each side that it is on."""
-        visit = (old_name, new_name, self.is_request, self.who, self.is_suggestion)
-        if visit in self.seen:
-            return
-        self.seen.add(visit)
-        if old_name != new_name:
-            self.new_names[old_name] = new_name
-        owner, self.owner = self.owner, old_name
-        old, new = self.old.schemas[old_name], self.new.schemas[new_name]
-        self._annotations("", PLACE_KEYS, old, new)
-        (old_inner, _), (new_inner, _) = self.old.named(old), self.new.named(new)
-        if old_inner and new_inner and self._are_one(old_inner, new_inner):
-            self._shared(old_inner, new_inner)
-        else:
-            self._forms("", _without_null(self.old.forms(old)), _without_null(self.new.forms(new)))
-        self.owner = owner
-
-    def _forms(self, part: str, olds: list[Form], news: list[Form]) -> None:
+    def _forms(self, part: str, olds: list[Form], news: list[Form], names_only: bool) -> None:
         """Compare what a value may be on both sides, form by form."""
         pairs, gone, came = self._matched(olds, news)
-        is_choice = len(olds) > 1 or len(news) > 1
-        was_suggestion = self.is_suggestion
+        is_choice: bool = len(olds) > 1 or len(news) > 1
         for old, new in pairs:
-            self.is_suggestion = was_suggestion or any(form.is_plain and form.type == new.type for form in news)
-            if old.name and new.name and self._are_one(old.name, new.name):
-                self._shared(old.name, new.name)
+            only = names_only or any(form.is_plain and form.type == new.type for form in news)
+            if old.name and old.name == new.name:
+                self._shared(old.name, only)
             else:
-                self._form(f"{part} ({self._label(old)})" if is_choice else part, old, new)
-            self.is_suggestion = was_suggestion
+                self._form(f"{part} ({self._label(old)})" if is_choice else part, old, new, only)
         for old in gone:
             covered = any(new.is_plain and new.type in (old.type, None) for new in news)
-            self._tell(part, "type", "removed", f"is never {self._label(old)} now", "open" if covered else "narrower")
+            self._tell(part, f"is never {self._label(old)} now", "open" if covered else "narrower")
         for new in came:
             covered = any(old.is_plain and old.type in (new.type, None) for old in olds)
             is_kind = new.type == "object" and any(old.type == "object" for old in olds)
-            effect: _Effect = "open" if covered or is_kind else "wider"
-            self._tell(part, "type", "added", f"may be {self._label(new)} too", effect)
+            self._tell(part, f"may be {self._label(new)} too", "open" if covered or is_kind else "wider")
 
     def _matched(self, olds: list[Form], news: list[Form]) -> tuple[list[tuple[Form, Form]], list[Form], list[Form]]:
         """Pair forms that are of one name, of one kind or of one type, in this order; a lone one is paired anyhow."""
-        pairs: list[tuple[Form, Form]] = []
-        olds, news = list(olds), list(news)
         if len(olds) == len(news) == 1:
             return [(olds[0], news[0])], [], []
 
-        def kind(side: Description, form: Form) -> Any:
-            kinds = [each.values for each in side.forms(form.node.get("properties", {}).get("type", {}))]
-            return kinds if any(kinds) else None
-
         def signs(side: Description, form: Form) -> tuple[Any, ...]:
-            of_kind = kind(side, form)
-            return (form.name, of_kind, None if of_kind else (form.type, form.is_plain), None if of_kind else form.type)
+            kinds = [each.values for each in side.forms(form.node.get("properties", {}).get("type", {}))]
+            return (form.name, kinds) if any(kinds) else (form.name, None, (form.type, form.is_plain), form.type)
 
+        pairs: list[tuple[Form, Form]] = []
         for rank in range(4):
-            for old in list(olds):
-                sign = signs(self.old, old)[rank]
-                new = next((new for new in news if sign is not None and signs(self.new, new)[rank] == sign), None)
-                if new is not None:
-                    pairs.append((old, new))
-                    olds.remove(old)
-                    news.remove(new)
-        return pairs, olds, news
+            for old in [form for form in olds if all(form is not paired for paired, _ in pairs)]:
+                left = [form for form in news if all(form is not paired for _, paired in pairs)]
+                sign = signs(self.old, old)[rank : rank + 1]
+                if sign not in ((), (None,)):
+                    pairs += [(old, new) for new in left if signs(self.new, new)[rank : rank + 1] == sign][:1]
+        gone = [form for form in olds if all(form is not paired for paired, _ in pairs)]
+        return pairs, gone, [form for form in news if all(form is not paired for _, paired in pairs)]
 
     def _label(self, form: Form) -> str:
         """Name a form among others."""
@@ -424,117 +339,105 @@ class _Comparison:
             return quoted(form.name)
         if form.values is not None:
             return _listed(form.values) if len(form.values) < 4 else f"one of {len(form.values)} values"
-        return f"a list of {self._item_label(form)}" if form.type == "array" else _TYPE_WORDS[form.type]
+        if form.type != "array":
+            return _TYPE_WORDS[form.type]
+        items = form.node.get("items", {})
+        name = self.old.named(items)[0]
+        return f"a list of {quoted(name) if name else items.get('type', 'anything')}"
 
-    def _item_label(self, form: Form) -> str:
-        name = self.old.named(form.node.get("items", {}))[0]
-        return quoted(name) if name else str(form.node.get("items", {}).get("type", "anything"))
-
-    def _form(self, part: str, old: Form, new: Form) -> None:
+    def _form(self, part: str, old: Form, new: Form, names_only: bool) -> None:
         if old.type != new.type:
             effect: _Effect = "other"
             if new.type is None or (old.type, new.type) == ("integer", "number"):
                 effect = "wider"
             elif old.type is None or (new.type, old.type) == ("integer", "number"):
                 effect = "narrower"
-            words = f"is {self._label(new)} now, was {self._label(old)}"
-            self._tell(part, "type", "changed", words, effect)
+            self._tell(part, f"is {self._label(new)} now, was {self._label(old)}", effect)
             if effect == "other":
                 return
-        self._values(part, old.values, new.values)
-        self._bounds(part, old.node, new.node)
+        self._values(part, old.values, new.values, names_only)
+        for key in sorted((old.node.keys() | new.node.keys()) - _STRUCTURE):
+            before, after = old.node.get(key), new.node.get(key)
+            effect = "narrower" if before is None else "wider" if after is None else "other"
+            if before is not None and after is not None and before != after and key in _LOWER_BOUNDS | _UPPER_BOUNDS:
+                effect = "narrower" if (after > before) == (key in _LOWER_BOUNDS) else "wider"
+            self._tell_value(part, key, before, after, effect)
         self._annotations(part, FORMATS, old.node, new.node)
         self._fields(part, old.node, new.node)
         if "items" in old.node or "items" in new.node:
             self._schema(f"{part}[]", old.node.get("items", {}), new.node.get("items", {}))
 
-    def _values(self, part: str, olds: list[Any] | None, news: list[Any] | None) -> None:
-        if olds is None and news is not None:
-            self._tell(part, "enum", "added", f"one of {_listed(news)} now, was any", "narrower")
-        elif olds is not None and news is None:
-            self._tell(part, "enum", "removed", f"any value now, was one of {_listed(olds)}", "open")
-        elif olds is not None and news is not None and not any(value in news for value in olds):
-            self._tell(part, "enum", "changed", f"{_listed(olds)} → {_listed(news)}", "other")
-        elif olds is not None and news is not None:
-            if gone := [value for value in olds if value not in news]:
-                effect: _Effect = "open" if self.is_suggestion else "narrower"
-                self._tell(part, "enum", "removed", f"no longer {_listed(gone)}", effect)
-            if came := [value for value in news if value not in olds]:
-                self._tell(part, "enum", "added", f"{_listed(came)} too", "open")
-
-    def _bounds(self, part: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-        for key in sorted((old.keys() | new.keys()) - _STRUCTURE):
-            before, after = old.get(key), new.get(key)
-            if before == after:
-                continue
-            effect: _Effect = "other"
-            if before is None or after is None:
-                effect = "narrower" if before is None else "wider"
-            elif key in _LOWER_BOUNDS:
-                effect = "narrower" if after > before else "wider"
-            elif key in _UPPER_BOUNDS:
-                effect = "narrower" if after < before else "wider"
-            self._tell(part, "bound", _change(before, after), _from_to(key, before, after), effect)
+    def _values(self, part: str, olds: list[Any] | None, news: list[Any] | None, names_only: bool) -> None:
+        suffix = "; names only: any other value is still taken" * names_only
+        if olds is None or news is None:
+            if news is not None:
+                self._tell(part, f"one of {_listed(news)} now, was any", "narrower")
+            elif olds is not None:
+                self._tell(part, f"any value now, was one of {_listed(olds)}", "open")
+            return
+        gone, came = [value for value in olds if value not in news], [value for value in news if value not in olds]
+        if gone == olds:
+            self._tell(part, f"{_listed(olds)} → {_listed(news)}{suffix}", "other")
+            return
+        if gone:
+            self._tell(part, f"no longer {_listed(gone)}{suffix}", "open" if names_only else "narrower")
+        if came:
+            self._tell(part, f"{_listed(came)} too{suffix}", "open")
 
     def _annotations(self, part: str, keys: Iterable[str], old: dict[str, Any], new: dict[str, Any]) -> None:
         for key in keys:
-            before, after = old.get(key), new.get(key)
-            if before == after:
-                continue
             # Who leaves out what has a default gets something else now.
-            is_other = key == "default" and self.is_request and key in old and key in new
-            kind: Kind = "bound" if is_other else "annotation"
-            effect: _Effect = "other" if is_other else "open"
-            self._tell(part, kind, _change(before, after), _from_to(key, before, after), effect)
+            effect: _Effect = "narrower" if key == "default" and key in old and key in new else "open"
+            self._tell_value(part, key, old.get(key), new.get(key), effect)
 
     def _fields(self, part: str, old: dict[str, Any], new: dict[str, Any]) -> None:
         olds, news = old.get("properties", {}), new.get("properties", {})
-        old_required, new_required = set(old.get("required", [])), set(new.get("required", []))
-        for name in dict.fromkeys([*olds, *news]):
+        old_required, new_required = old.get("required", []), new.get("required", [])
+        for name in dict.fromkeys([*olds, *news, *old_required, *new_required]):
             place = f"{part}.{name}"
-            if name not in olds:
-                self._tell_added(place, "field", name in new_required)
-            elif name not in news:
-                self._tell(place, "field", "removed", "removed", "other")
+            if name not in olds and name in news:
+                self._tell_added(place, name in new_required)
+            elif name in olds and name not in news:
+                self._tell(place, "removed", "other")
             else:
-                self._required(place, name in old_required, name in new_required)
-                self._schema(place, olds[name], news[name])
-        for name in sorted((old_required ^ new_required) - olds.keys() - news.keys()):
-            self._required(f"{part}.{name}", name in old_required, name in new_required)
+                self._tell_required(place, name in old_required, name in new_required)
+                self._schema(place, olds.get(name, {}), news.get(name, {}))
         old_rest, new_rest = old.get("additionalProperties", True), new.get("additionalProperties", True)
-        if old_rest is False or new_rest is False:
-            if new_rest is not False:
-                self._tell(part, "field", "added", "other fields may be there now", "open")
-            elif old_rest is not False:
-                self._tell(part, "field", "removed", "other fields are refused now", "narrower")
-        else:
-            schemas = [{} if rest is True else rest for rest in (old_rest, new_rest)]
-            if any(schemas):
-                self._schema(f"{part}.*", *schemas)
+        if (old_rest is False) != (new_rest is False):
+            now, effect = ("are refused", "narrower") if new_rest is False else ("may be there", "open")
+            self._tell(part, f"other fields {now} now", effect)
+        elif isinstance(old_rest, dict) or isinstance(new_rest, dict):
+            self._schema(f"{part}.*", *({} if isinstance(rest, bool) else rest for rest in (old_rest, new_rest)))
 
     # What is told
 
-    def _required(self, part: str, was_required: bool, is_required: bool) -> None:
+    def _tell_required(self, part: str, was_required: bool, is_required: bool) -> None:
         if is_required and not was_required:
-            self._tell(part, "required", "added", "is required now", "narrower")
+            self._tell(part, "is required now", "narrower")
         elif was_required and not is_required:
-            self._tell(part, "required", "removed", "is no longer required", "wider")
+            self._tell(part, "is no longer required", "wider")
 
-    def _tell_added(self, part: str, kind: Kind, is_required: bool) -> None:
-        words, effect = ("added, and required", "narrower") if is_required else ("added", "open")
-        self._tell(part, kind, "added", words, effect)
+    def _tell_added(self, part: str, is_required: bool) -> None:
+        self._tell(part, *(("added, and required", "narrower") if is_required else ("added", "open")))
 
-    def _tell(self, part: str, kind: Kind, change: Change, words: str, effect: Any) -> None:
-        """Note a difference. Seen from both sides it is one, that touches and breaks whom either says."""
-        is_breaking = effect in (("narrower", "other") if self.is_request else ("wider", "other"))
-        place = f"{self.owner}{part}"
-        told = self.found.get((place, words))
-        touches = self.who | (told.touches if told else frozenset())
-        breaks = (self.who if is_breaking else frozenset()) | (told.breaks if told else frozenset())
-        is_suggestion = kind == "enum" and self.is_suggestion and (told is None or told.is_suggestion)
-        self.found[place, words] = Difference(
-            self.owner, place, kind, change, words, touches, breaks, is_suggestion=is_suggestion
-        )
+    def _tell_value(self, part: str, key: str, old: Any, new: Any, effect: _Effect) -> None:
+        if old is None and new is not None:
+            self._tell(part, f"{key} {quoted(new)}, was not said", effect, is_annotation=effect == "open")
+        elif old is not None and new is None:
+            self._tell(part, f"{key} is no longer said, was {quoted(old)}", effect, is_annotation=effect == "open")
+        elif old != new:
+            self._tell(part, f"{key} {quoted(old)} → {quoted(new)}", effect, is_annotation=effect == "open")
+
+    def _tell(self, part: str, words: str, effect: Any, *, is_annotation: bool = False) -> None:
+        """Note a difference, with whom it touches and breaks on any side that it is on."""
+        touches: frozenset[Who] = frozenset()
+        breaks: frozenset[Who] = frozenset()
+        for side in self.sides:
+            touches |= side.who
+            if effect in (("narrower", "other") if side.is_request else ("wider", "other")):
+                breaks |= side.who
+        told = Difference(self.owner, part, words, touches, breaks, is_annotation=is_annotation)
+        self.found[self.owner, part, words] = told
 
 
 def _blank(key: Key) -> str:
@@ -542,11 +445,8 @@ def _blank(key: Key) -> str:
     return re.sub(r"\{[^}]*\}", "{}", request_line(key))
 
 
-def _audience(key: Key, is_request: bool) -> frozenset[Who]:
-    """Say whom one side of an operation concerns: to read takes GET requests."""
-    if not is_request:
-        return _READERS
-    return _READERS | _WRITERS if key[0] == "get" else _WRITERS
+def _request_side(key: Key) -> _Side:
+    return _READ if key[0] == "get" else _WRITE
 
 
 def _without_null(forms: list[Form]) -> list[Form]:
@@ -555,13 +455,3 @@ def _without_null(forms: list[Form]) -> list[Form]:
 
 def _listed(values: list[Any]) -> str:
     return ", ".join(map(quoted, values))
-
-
-def _from_to(key: str, old: Any, new: Any) -> str:
-    if old is None or new is None:
-        return f"{key} {quoted(new)}, was not said" if old is None else f"{key} is no longer said, was {quoted(old)}"
-    return f"{key} {quoted(old)} → {quoted(new)}"
-
-
-def _change(old: Any, new: Any) -> Change:
-    return "added" if old is None else "removed" if new is None else "changed"

@@ -17,15 +17,16 @@ from scripts.spec.reading import SpecError, as_mapping
 
 # Every operation carries this one tag, the one that upstream gives them: the generator makes a folder of it.
 TAG = "Assistants"
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+COMBINATORS = ("allOf", "anyOf", "oneOf")
 
 _PROSE = {"title", "description", "summary", "example", "examples", "externalDocs", "xml", "$comment"}
 _NULL = {"type": "null"}
-_COMBINATORS = ("allOf", "anyOf", "oneOf")
 _SCHEMA_KEYS = ("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else")
-_SCHEMA_LIST_KEYS = (*_COMBINATORS, "prefixItems")
+_SCHEMA_LIST_KEYS = (*COMBINATORS, "prefixItems")
 _SCHEMA_MAP_KEYS = ("properties", "patternProperties", "dependentSchemas")
 # A schema with one of these says more than its type, so null cannot simply join the type.
-_BEYOND_TYPE = {"$ref", "enum", "not", *_COMBINATORS}
+_BEYOND_TYPE = {"$ref", "enum", "not", *COMBINATORS}
 
 
 def operation(node: Any, shared_parameters: Any, path: str) -> dict[str, Any]:
@@ -127,9 +128,7 @@ def schema(node: Any) -> dict[str, Any]:
         result["enum"] = [value for value in result["enum"] if value is not None]
         if not result["enum"]:
             return dict(_NULL)
-    result = _with_plain_reference(result)
-    result = _with_null(result) if nullable else _with_joined_null(result)
-    return _without_wrong_default(result)
+    return _without_wrong_default(_with_null(_with_plain_reference(result), nullable))
 
 
 def _with_plain_reference(node: dict[str, Any]) -> dict[str, Any]:
@@ -137,43 +136,33 @@ def _with_plain_reference(node: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in node and len(node) > 1:
         rest = {key: value for key, value in node.items() if key != "$ref"}
         return {"allOf": [{"$ref": node["$ref"]}, *rest.pop("allOf", [])], **rest}
-    for key in _COMBINATORS:
+    for key in COMBINATORS:
         if len(node) == 1 and len(node.get(key, ())) == 1:
             return dict(node[key][0])
     return node
 
 
-def _with_null(node: dict[str, Any]) -> dict[str, Any]:
-    """Let null be a value too."""
-    types = node.get("type", [])
-    if node == _NULL or "null" in types or not node.keys() - {"default"}:
-        return node
-    for key in ("anyOf", "oneOf"):
-        if key in node and "type" not in node and not _BEYOND_TYPE & (node.keys() - {key}):
-            members = node[key]
-            return _with_joined_null({**node, key: members if _NULL in members else [*members, dict(_NULL)]})
-    if "type" in node and not _BEYOND_TYPE & node.keys():
-        return {**node, "type": [*([types] if isinstance(types, str) else types), "null"]}
-    outer = {"default": node["default"]} if "default" in node else {}
-    inner = {key: value for key, value in node.items() if key != "default"}
-    return {"anyOf": [_with_plain_reference(inner), dict(_NULL)], **outer}
-
-
-def _with_joined_null(node: dict[str, Any]) -> dict[str, Any]:
-    """Say `type: [T, 'null']` for a choice of one plain type and null."""
+def _with_null(node: dict[str, Any], nullable: bool) -> dict[str, Any]:
+    """Say in the one way that null may be a value too, where it may."""
     for key in ("anyOf", "oneOf"):
         members = node.get(key, [])
         others = [member for member in members if member != _NULL]
-        if len(others) == 1 and len(members) == 2 and node.keys() <= {key, "default"}:
-            joined = {**others[0], **{name: value for name, value in node.items() if name != key}}
-            if "type" in joined and not _BEYOND_TYPE & joined.keys():
-                return _with_null(joined)
-            if isinstance(joined.get("enum"), list):
-                # The default belongs to the whole: the generator looks for it there.
-                inner = {name: value for name, value in joined.items() if name != "default"}
-                outer = {"default": joined["default"]} if "default" in joined else {}
-                return {"anyOf": [inner, dict(_NULL)], **outer}
-    return node
+        if len(others) < len(members):
+            if len(others) != 1 or node.keys() - {key, "default"}:
+                return node
+            node, nullable = {**others[0], **{name: value for name, value in node.items() if name != key}}, True
+    types = node.get("type", [])
+    if not nullable or node == _NULL or "null" in types or not node.keys() - {"default"}:
+        return node
+    if "type" in node and not _BEYOND_TYPE & node.keys():
+        return {**node, "type": [*([types] if isinstance(types, str) else types), "null"]}
+    for key in ("anyOf", "oneOf"):
+        if key in node and "type" not in node and not _BEYOND_TYPE & (node.keys() - {key}):
+            return {**node, key: [*node[key], dict(_NULL)]}
+    # The default belongs to the whole: the generator looks for it there.
+    outer = {"default": node["default"]} if "default" in node else {}
+    inner = {key: value for key, value in node.items() if key != "default"}
+    return {"anyOf": [_with_plain_reference(inner), dict(_NULL)], **outer}
 
 
 def _is_bare_choice(node: dict[str, Any]) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from scripts.spec import normalising
-from scripts.spec.description import COMBINATORS, METHODS
 from scripts.spec.overlay import apply_overlay
 from scripts.spec.reading import SpecError, as_mapping
 
@@ -92,7 +91,7 @@ def _kept_paths(document: dict[str, Any]) -> dict[str, Any]:
             raise SpecError(f"the path {match.string} is a reference: write its operations there")
         if path in kept:
             raise SpecError(f"two of its paths end in {path}: which of them is meant is not clear")
-        methods = METHODS if match in runs else ("get",)
+        methods = normalising.METHODS if match in runs else ("get",)
         shared = item.get("parameters", [])
         operations = {method: normalising.operation(item[method], shared, path) for method in methods if method in item}
         if operations:
@@ -137,7 +136,7 @@ def _refuse_circles(components: dict[str, dict[str, Any]]) -> None:
     """Refuse a component that is only itself again. One that holds itself, in a property or a list, is a fine tree."""
 
     def made_of(node: dict[str, Any]) -> set[str]:
-        members = [member for key in COMBINATORS for member in node.get(key, [])]
+        members = [member for key in normalising.COMBINATORS for member in node.get(key, [])]
         own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
         return own.union(*map(made_of, members))
 
