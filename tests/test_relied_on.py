@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 import yaml
 
 from facade import FILE_SEARCH_RESULT_CONTENT
+from facade._operations import OPERATIONS
+from facade.archive._answering import COLLECTIONS
 from scripts.spec import relied_on
 
 ROOT = Path(__file__).resolve().parent.parent
 PINNED = yaml.load((ROOT / "openapi" / "openapi.yaml").read_bytes(), yaml.CSafeLoader)
-ONE = {resource: name for name, (resource, kind) in relied_on.OPERATIONS.items() if kind == "one"}
+IDS = {operation.method: operation.operation_id for operation in OPERATIONS}
 FIELDS = [(resource, field) for resource, fields in relied_on.FIELDS.items() for field in fields]
 
 
@@ -66,13 +69,14 @@ def test_the_pinned_spec_has_all_of_it(spec: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("resource", "field"), FIELDS)
 def test_a_field_that_is_taken_away_is_named(resource: str, field: str, spec: dict[str, Any]) -> None:
     """For each operation that answers with it, alone or in a page."""
-    for properties in list(holders(spec, answer(spec, ONE[resource]), field)):
+    for properties in list(holders(spec, answer(spec, IDS[f"{resource}.get"]), field)):
         del properties[field.split(".")[-1]]
 
     lines = relied_on.missing(spec)
 
-    assert f"operation {ONE[resource]}: its answer has no field {field}" in lines
-    assert [line for line in lines if line.endswith(f": its answer has no field data[].{field}")]
+    assert f"operation {IDS[f'{resource}.get']}: its answer has no field {field}" in lines
+    page = IDS.get(f"{resource}.list")
+    assert page is None or f"operation {page}: its answer has no field data[].{field}" in lines
 
 
 @pytest.mark.parametrize("field", ["data", "has_more", "last_id"])
@@ -97,7 +101,7 @@ def test_a_value_that_is_taken_away_is_named(spec: dict[str, Any]) -> None:
     assert "operation getRun: the field object of its answer is never 'thread.run'" in relied_on.missing(spec)
 
 
-@pytest.mark.parametrize("name", relied_on.OPERATIONS)
+@pytest.mark.parametrize("name", IDS.values())
 def test_an_operation_that_is_taken_away_is_named(name: str, spec: dict[str, Any]) -> None:
     """By its id."""
     operation(spec, name)["operationId"] = "renamed"
@@ -123,6 +127,19 @@ def test_a_parameter_that_refuses_what_the_facade_sends_is_named(
             item["schema"] = schema
 
     assert relied_on.missing(spec) == [f"operation listRunSteps: query parameter {parameter} does not take {refused}"]
+
+
+def test_every_resource_of_the_client_has_its_fields() -> None:
+    """A new one has to say what is read of its answers."""
+    assert relied_on.FIELDS.keys() == {method.partition(".")[0] for method in IDS}
+
+
+def test_an_archive_serves_every_operation_that_reads() -> None:
+    """By the same paths as the description has it."""
+    paths = {item["operationId"]: path for path, each in PINNED["paths"].items() for item in each.values()}
+    reads = [paths[operation.operation_id] for operation in OPERATIONS if operation.kind != "write"]
+
+    assert {tuple(re.findall(r"/(\w+)", path)) for path in reads} == COLLECTIONS.keys()
 
 
 def test_command_names_what_is_missing(

@@ -18,18 +18,11 @@ from typing import Any
 from openapi_schema_validator import OAS31Validator
 
 from facade import FILE_SEARCH_RESULT_CONTENT
+from facade._operations import OPERATIONS, Operation
 from scripts.spec.description import Description, Key
 from scripts.spec.reading import FileError, about, load
 
 ROOT = Path(__file__).resolve().parents[2]
-
-# Operations by their ids: which resource of the client has it, and whether it gives one object or a page of them.
-OPERATIONS = {
-    "getRun": ("runs", "one"),
-    "listRuns": ("runs", "page"),
-    "getRunStep": ("steps", "one"),
-    "listRunSteps": ("steps", "page"),
-}
 
 # Values that the facade sends, by parameter.
 SENT: dict[str, list[Any]] = {
@@ -40,14 +33,14 @@ SENT: dict[str, list[Any]] = {
     "include[]": [[FILE_SEARCH_RESULT_CONTENT]],
 }
 
-# Fields that the facade reads, by the resource, with the JSON type that each must be able to be; `=` begins a value that
-# it must be able to have.
+# Fields that the facade reads, by the resource that answers with them, and the JSON type that each must be able to be;
+# `=` begins a value that it must be able to have.
 _PAGE = {"data": "array", "has_more": "boolean", "first_id": "string", "last_id": "string"}
+_ANY = {"id": "string", "created_at": "integer"}
 _WORK = {
-    "id": "string",
+    **_ANY,
     "thread_id": "string",
     "status": "string",
-    "created_at": "integer",
     "completed_at": "integer",
     "failed_at": "integer",
     "cancelled_at": "integer",
@@ -72,6 +65,9 @@ FIELDS = {
         # The path that `include[]` names; the server leaves out what it leads to.
         "step_details.tool_calls[].file_search.results[].content": "array",
     },
+    "messages": {**_ANY, "object": "=thread.message", "thread_id": "string", "run_id": "string", "content": "array"},
+    "threads": {**_ANY, "object": "=thread"},
+    "assistants": {**_ANY, "object": "=assistant"},
 }
 
 
@@ -88,31 +84,35 @@ def missing(document: dict[str, Any]) -> list[str]:
     spec = Description(document)
     keys = {spec.operation_id(key): key for key in spec.operations}
     return [
-        f"operation {name}{line}"
-        for name, (resource, kind) in OPERATIONS.items()
-        for line in (_lacks(spec, keys[name], FIELDS[resource], kind) if name in keys else [" is missing"])
+        f"operation {wanted.operation_id}{line}"
+        for wanted in OPERATIONS
+        for line in _lacks(spec, wanted, keys.get(wanted.operation_id))
     ]
 
 
-def _lacks(spec: Description, key: Key, fields: dict[str, str], kind: str) -> Iterator[str]:
+def _lacks(spec: Description, wanted: Operation, key: Key | None) -> Iterator[str]:
+    if key is None:
+        yield " is missing"
+        return
     for (place, name), parameter in spec.parameters(key).items():
         # References in the schema are to the description's components.
         schema = {"allOf": [parameter.get("schema", {})], "components": spec.components}
         for value in ["id"] if place == "path" else SENT.get(name, []):
             if not OAS31Validator(schema).is_valid(value):
                 yield f": {place} parameter {name} does not take {value!r}"
-    if kind == "page":
+    fields = FIELDS[wanted.method.partition(".")[0]]
+    if wanted.kind == "page":
         fields = _PAGE | {f"data[].{field}": type_ for field, type_ in fields.items()}
     answer = spec.part(spec.operations[key]["responses"].get("200", {}))
     node = answer.get("content", {}).get("application/json", {}).get("schema", {})
-    for field, wanted in fields.items():
+    for field, form in fields.items():
         forms = spec.field(node, field)
-        type_, value = ("string", wanted[1:]) if wanted.startswith("=") else (wanted, None)
+        type_, value = ("string", form[1:]) if form.startswith("=") else (form, None)
         if not forms:
             yield f": its answer has no field {field}"
-        elif not any(form.type == type_ for form in forms):
+        elif not any(each.type == type_ for each in forms):
             yield f": the field {field} of its answer is no {type_}"
-        elif value and not any(form.values is None or value in form.values for form in forms):
+        elif value and not any(each.values is None or value in each.values for each in forms):
             yield f": the field {field} of its answer is never {value!r}"
 
 
