@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from facade._arguments import FILE_SEARCH_RESULT_CONTENT
+from facade.archive._columns import Kind
 from facade.archive._cutting import Spans, cut, find_cuts
 from facade.archive._errors import NotStoredError, UnknownCursorError
 from facade.archive._file import is_busy
-from facade.archive._store import Kind, Row, Store
+from facade.archive._store import Row, Store
 
 COLLECTIONS: dict[tuple[str, ...], Kind] = {
     ("threads",): "threads",

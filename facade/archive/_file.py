@@ -97,7 +97,7 @@ def _for_reading(connection: sqlite3.Connection, version: int, shown: str) -> sq
         connection.close()
         _schema.migrate(copy)
         return copy
-    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON"):
+    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON", "cache_size = -16000"):
         connection.execute(f"PRAGMA {setting}")
     return connection
 

@@ -13,23 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, NoReturn, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from facade.archive import _file, _schema
+from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, columns_of, derived, parsed, seconds_of
 from facade.archive._errors import NotStoredError, UnknownCursorError
 
 Order = Literal["asc", "desc"]
-Kind = Literal["threads", "messages", "runs", "steps", "assistants"]
 State = Literal["open", "complete", "absent", "failed"]
-
-PARENTS: dict[Kind, tuple[str, ...]] = {
-    "threads": (),
-    "messages": ("thread_id",),
-    "runs": ("thread_id",),
-    "steps": ("thread_id", "run_id"),
-    "assistants": (),
-}
-"""The columns that say what an object belongs to."""
 
 
 class StoredObject(NamedTuple):
@@ -70,13 +61,6 @@ class ListState(NamedTuple):
     include: tuple[str, ...] = ()
     error: str | None = None
     kept: int = 0
-
-
-class _Prepared(NamedTuple):
-    """An object with its columns, made ready before a transaction begins."""
-
-    kind: Kind
-    columns: dict[str, Any]
 
 
 class Store:
@@ -141,7 +125,7 @@ class Store:
             "runs": runs,
             "steps": steps,
         }
-        prepared = [_parsed(kind, source) for kind, sources in given.items() for source in sources]
+        prepared = [parsed(kind, source) for kind, sources in given.items() for source in sources]
         with self.transaction():
             for kind, columns in prepared:
                 self._write(kind, columns)
@@ -183,7 +167,7 @@ class Store:
             value: the same, parsed; it needs an `id`
             parents: the ids of what it belongs to: thread_id, and run_id for steps
         """
-        self._write(kind, _columns(kind, text, value, parents, created_at=seconds_of(value, is_strict=False)))
+        self._write(kind, columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=False)))
 
     def note(
         self, kind: Literal["threads", "assistants"], object_id: str, state: State, error: str | None = None
@@ -351,7 +335,7 @@ class Store:
         if of_run is not None:
             where.append("run_id = ?")
             values.append(of_run)
-        if kind in _MAY_BE_BARE:
+        if kind in MAY_BE_BARE:
             where.append("json IS NOT NULL")
         # `before` alone reads away from its cursor, to get the nearest, and turns what it got round.
         backwards = before is not None and after is None
@@ -364,7 +348,7 @@ class Store:
         )
         if not rows:
             self._require(*parents)
-        data = [Row(*row) for row in rows[:limit]]
+        data = list(map(Row._make, rows[:limit]))
         return data[::-1] if backwards else data, len(rows) > limit
 
     def _require(self, thread_id: str | None = None, run_id: str | None = None) -> None:
@@ -374,16 +358,12 @@ class Store:
             raise NotStoredError("run", run_id)
 
 
-_MAY_BE_BARE = ("threads", "assistants")
-_DERIVED: dict[Kind, tuple[str, ...]] = {"messages": ("run_id",), "runs": ("status",), "steps": ("status",)}
-
-
 def _adding(kind: Kind) -> str:
     # An object that is there already is replaced, and keeps its place in the order of arrival.
-    extra = ("state",) if kind in _MAY_BE_BARE else _DERIVED[kind]
+    extra = ("state",) if kind in MAY_BE_BARE else tuple(derived(kind, {}))
     columns = ("id", *PARENTS[kind], "created_at", "json", "sha256", *extra)
     fresh = [column for column in columns if column not in ("id", *PARENTS[kind])]
-    if kind in _MAY_BE_BARE:
+    if kind in MAY_BE_BARE:
         fresh.append("error")
     return (
         f"INSERT INTO {kind} ({', '.join(columns)}, seq)"
@@ -414,53 +394,3 @@ def _decoded(row: Row) -> StoredObject:
 
 def _decoded_page(rows: list[Row], has_more: bool) -> StoredPage:
     return StoredPage(list(map(_decoded, rows)), has_more)
-
-
-def _parsed(kind: Kind, source: Mapping[str, Any] | str) -> _Prepared:
-    """What somebody wants to add, with its columns. Raises ValueError where it is no JSON object with its ids."""
-    try:
-        text = source if isinstance(source, str) else json.dumps(source, allow_nan=False, separators=(",", ":"))
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError("An object to store is nested too deeply to be read again.") from None
-    except TypeError as error:
-        raise ValueError(f"An object to store is JSON text or a mapping that JSON has a form for: {error}.") from None
-    names = ("id", *PARENTS[kind])
-    ids = [value.get(name) for name in names] if isinstance(value, dict) else []
-    if not ids or not all(isinstance(item, str) and item for item in ids):
-        raise ValueError(f"An object to store needs {', '.join(names)}, each a string: {text[:80]!r} has not.")
-    parents: dict[str, Any] = dict(zip(PARENTS[kind], ids[1:], strict=True))
-    return _Prepared(kind, _columns(kind, text, value, parents, created_at=seconds_of(value, is_strict=True)))
-
-
-def _columns(
-    kind: Kind, text: str, value: Mapping[str, Any], parents: Mapping[str, str], *, created_at: float
-) -> dict[str, Any]:
-    columns = {"id": value["id"], **parents, "created_at": created_at, "json": text, "sha256": _schema.digest(text)}
-    if kind in _MAY_BE_BARE:
-        return columns | {"state": "complete"}
-    return columns | derived(kind, value)
-
-
-def derived(kind: Kind, value: Mapping[str, Any]) -> dict[str, str | None]:
-    """The columns that say again what stands in an object's text."""
-    if kind == "messages":
-        run_id = value.get("run_id")
-        return {"run_id": run_id if isinstance(run_id, str) else None}
-    return {"status": _schema.status_of(value)} if kind in _DERIVED else {}
-
-
-def seconds_of(value: Mapping[str, Any], *, is_strict: bool) -> float:
-    """An object's `created_at`; 0 where it has none that is a number, or where not strict, none of use."""
-    created_at = value.get("created_at")
-    try:
-        seconds = float(created_at) if isinstance(created_at, (int, float)) else 0.0
-    except OverflowError:
-        if is_strict:
-            raise ValueError("created_at of an object to store is larger than any time.") from None
-        return 0.0
-    return seconds if seconds == seconds else 0.0
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON: write null or a number in its place.")

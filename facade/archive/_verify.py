@@ -11,10 +11,11 @@ from itertools import islice
 from typing import Any
 
 from facade.archive import _schema
+from facade.archive._columns import PARENTS, Kind, derived, seconds_of
 from facade.archive._errors import BusyError, DamagedError
 from facade.archive._file import is_busy
 from facade.archive._report import Report, report_of
-from facade.archive._store import PARENTS, Kind, Store, derived, seconds_of
+from facade.archive._store import Store
 
 _MAX_PROBLEMS = 50
 _BATCH = 500

@@ -1,0 +1,81 @@
+"""What stands beside an object's text in its row: the columns that finding, ordering and checking need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, NoReturn
+
+from facade.archive import _schema
+
+Kind = Literal["threads", "messages", "runs", "steps", "assistants"]
+
+PARENTS: dict[Kind, tuple[str, ...]] = {
+    "threads": (),
+    "messages": ("thread_id",),
+    "runs": ("thread_id",),
+    "steps": ("thread_id", "run_id"),
+    "assistants": (),
+}
+"""The columns that say what an object belongs to."""
+
+MAY_BE_BARE = ("threads", "assistants")
+"""Objects that may be known by their ids alone, until they are read."""
+
+
+class Prepared(NamedTuple):
+    """An object with its columns, made ready before a transaction begins."""
+
+    kind: Kind
+    columns: dict[str, Any]
+
+
+def parsed(kind: Kind, source: Mapping[str, Any] | str) -> Prepared:
+    """What somebody wants to add, with its columns. Raises ValueError where it is no JSON object with its ids."""
+    try:
+        text = source if isinstance(source, str) else json.dumps(source, allow_nan=False, separators=(",", ":"))
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("An object to store is nested too deeply to be read again.") from None
+    except TypeError as error:
+        raise ValueError(f"An object to store is JSON text or a mapping that JSON has a form for: {error}.") from None
+    names = ("id", *PARENTS[kind])
+    ids = [value.get(name) for name in names] if isinstance(value, dict) else []
+    if not ids or not all(isinstance(item, str) and item for item in ids):
+        raise ValueError(f"An object to store needs {', '.join(names)}, each a string: {text[:80]!r} has not.")
+    parents: dict[str, Any] = dict(zip(PARENTS[kind], ids[1:], strict=True))
+    return Prepared(kind, columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=True)))
+
+
+def columns_of(
+    kind: Kind, text: str, value: Mapping[str, Any], parents: Mapping[str, str], *, created_at: float
+) -> dict[str, Any]:
+    """An object's row, by column."""
+    columns = {"id": value["id"], **parents, "created_at": created_at, "json": text, "sha256": _schema.digest(text)}
+    if kind in MAY_BE_BARE:
+        return columns | {"state": "complete"}
+    return columns | derived(kind, value)
+
+
+def derived(kind: Kind, value: Mapping[str, Any]) -> dict[str, str | None]:
+    """The columns that say again what stands in an object's text."""
+    if kind == "messages":
+        run_id = value.get("run_id")
+        return {"run_id": run_id if isinstance(run_id, str) else None}
+    return {} if kind in MAY_BE_BARE else {"status": _schema.status_of(value)}
+
+
+def seconds_of(value: Mapping[str, Any], *, is_strict: bool) -> float:
+    """An object's `created_at`; 0 where it has none that is a number, or where not strict, none of use."""
+    created_at = value.get("created_at")
+    try:
+        seconds = float(created_at) if isinstance(created_at, (int, float)) else 0.0
+    except OverflowError:
+        if is_strict:
+            raise ValueError("created_at of an object to store is larger than any time.") from None
+        return 0.0
+    return seconds if seconds == seconds else 0.0
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON: write null or a number in its place.")
