@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import facade
+from facade.commands._kinds import RUNS, STEPS
 from facade.commands._table import Table
 from facade.server import serve, write_sample
 
@@ -25,14 +26,16 @@ def main() -> None:
         with serve(database) as api_base, facade.Client("any key will do", api_base=api_base) as client:
             print(f"The runs of {thread_id}, read from {api_base}\n")
             runs = []
-            table = Table("runs")
+            table = Table(RUNS)
             for run in client.runs.all(thread_id):
-                table.write(run)
+                table.write(run.to_dict())
                 runs.append(run)
+            table.flush()
             print("\nThe steps of these runs (some of the sample's runs and steps failed on purpose)\n")
-            table = Table("steps")
+            table = Table(STEPS)
             for step in client.steps.all(runs, include=facade.FILE_SEARCH_RESULT_CONTENT):
-                table.write(step)
+                table.write(step.to_dict())
+            table.flush()
 
 
 if __name__ == "__main__":

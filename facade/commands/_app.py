@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from facade._version import __version__
-from facade.commands import _output
+from facade.commands import _output, _signals
 from facade.commands._command import PROGRAM, SpellingCommand, refused_api_key, same_word
 from facade.commands._exits import EPILOG, explain
 
@@ -55,6 +55,10 @@ class _Program(SpellingCommand, click.Group):
         except BrokenPipeError:  # click would give 1
             _output.discard()
             raise click.exceptions.Exit(141) from None
+        except KeyboardInterrupt as stop:
+            _output.discard()  # what is still there may wait for a reader that has stopped
+            _signals.say_how_far(_signals.code_of(stop))
+            raise click.exceptions.Exit(_signals.code_of(stop)) from None
 
 
 @click.group(
@@ -81,7 +85,8 @@ def app() -> None:
 def run(args: Sequence[str] | None = None) -> int:
     """Run one command line and give its exit code; every error is one line on standard error."""
     try:
-        return app.main(args, prog_name=PROGRAM, standalone_mode=False) or 0
+        with _signals.watched():
+            return app.main(args, prog_name=PROGRAM, standalone_mode=False) or 0
     except click.Abort:
         return 130
     except Exception as error:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import click
 
 from facade._arguments import run_key, thread_key
 
-Key = TypeVar("Key")
+Key = dict[str, str]
+"""What names a thread or a run: its thread_id, and a run's run_id."""
 
 
-def thread_of(value: Any) -> str:
-    """The id of the thread that an argument, or a line's id or object, names. Raises ValueError where it names none."""
-    return _named(lambda: thread_key(value), value, 'no thread: it needs a thread_id, or an id and "object": "thread"')
+def thread_of(value: Any) -> Key:
+    """The thread that an argument, or a line's id or object, names. Raises ValueError where it names none."""
+    needs = 'a thread_id, or an id and "object": "thread"'
+    return _named(lambda: {"thread_id": thread_key(value)}, value, f"no thread: it needs {needs}")
 
 
-def run_of(value: Any, thread: str | None) -> dict[str, str]:
-    """The run_id and thread_id that an argument, or a line's id or object, names. Raises ValueError where none is.
+def run_of(value: Any, thread: str | None) -> Key:
+    """The run that an argument, or a line's id or object, names. Raises ValueError where it names none.
 
     `thread` is the thread of --thread-id: ids need it, and no object may be of another.
     """
@@ -39,20 +41,16 @@ def _named(key: Callable[[], Key], value: Any, complaint: str) -> Key:
         raise ValueError(f"this JSON object names {complaint}" if isinstance(value, Mapping) else str(error)) from None
 
 
-class Pipeline(Generic[Key]):
-    """What standard input names, read line by line as it comes.
-
-    A bad line ends the iteration and is kept: `check` raises it once everything before it has been dealt with,
-    so that reading ahead loses nothing.
-    """
+class Pipeline:
+    """What standard input names, read line by line as it comes."""
 
     def __init__(self, lines: Iterable[bytes], key: Callable[[Any], Key]) -> None:
         self._lines = lines
         self._key = key
-        self._problem: str | None = None
+        self._problem: click.UsageError | None = None
 
     @classmethod
-    def of(cls, argument: str | None, name: str, key: Callable[[Any], Key]) -> Pipeline[Key] | None:
+    def of(cls, argument: str | None, name: str, key: Callable[[Any], Key]) -> Pipeline | None:
         """Standard input, where `argument` is "-" or missing; else None.
 
         `key` makes of an id or an object what names the thread or run; `name` is the argument's.
@@ -64,7 +62,12 @@ class Pipeline(Generic[Key]):
             raise click.UsageError(f"{name} is missing: give its id, or pipe ids or JSON Lines in")
         return cls(sys.stdin.buffer, key)
 
-    def __iter__(self) -> Iterator[Key]:
+    def keys(self, passed_over: Callable[[click.UsageError], None] | None = None) -> Iterator[Key]:
+        """What the lines name, in their order.
+
+        A bad line is told to `passed_over`. Without it, it ends the iteration and is kept: `check` raises it once
+        everything before it has been dealt with, so that reading ahead loses nothing.
+        """
         for number, line in enumerate(self._lines, 1):
             try:
                 # A byte order mark is what PowerShell and editors on Windows begin with.
@@ -74,14 +77,18 @@ class Pipeline(Generic[Key]):
                 key = self._key(_value(text))
             except ValueError as error:
                 problem = "it is no UTF-8 text" if isinstance(error, UnicodeError) else str(error)[:300]
-                self._problem = f"line {number} of standard input: {problem}"
-                return
-            yield key
+                bad = click.UsageError(f"line {number} of standard input: {problem}")
+                if passed_over is None:
+                    self._problem = bad
+                    return
+                passed_over(bad)
+            else:
+                yield key
 
     def check(self) -> None:
-        """Raise UsageError where a bad line ended the input."""
+        """Raise the UsageError of the line that ended the input."""
         if self._problem is not None:
-            raise click.UsageError(self._problem)
+            raise self._problem
 
 
 def _value(text: str) -> Any:

@@ -2,67 +2,131 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import click
 
 from facade.commands._command import PROGRAM
+from facade.commands._kinds import Kind
 
-Format = Literal["auto", "table", "jsonl"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Format = Literal["auto", "table", "jsonl", "csv"]
 
 printed = click.option(
     "--output",
-    type=click.Choice(["auto", "table", "jsonl"], case_sensitive=False),
+    type=click.Choice(["auto", "table", "jsonl", "csv"], case_sensitive=False),
     default="auto",
     show_default=True,
-    help="auto: a table on a terminal, JSON Lines elsewhere.",
+    help="auto: a table on a terminal, JSON Lines elsewhere. csv: the main columns, for a spreadsheet.",
 )
 """The option that says how objects are printed."""
 
 
-class Model(Protocol):
-    """A run, a step or a message."""
+class Writer(Protocol):
+    """What prints objects, each a JSON object as it was sent; on `console`, if that is a terminal's."""
 
-    def to_dict(self) -> dict[str, Any]: ...
+    @property
+    def console(self) -> Console | None: ...
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        """Print one object, or hold it until there are enough to know how."""
+
+    def flush(self) -> None:
+        """Print what is held."""
 
 
-def is_table(output: Format) -> bool:
+def is_for_people(output: Format) -> bool:
     """Whether a table is printed; by itself ("auto") only on a terminal."""
-    return output == "table" or (output == "auto" and sys.stdout.isatty())
+    return output == "table" or (output == "auto" and sys.stdout is not None and sys.stdout.isatty())
 
 
-def writer(output: Format, kind: Literal["runs", "steps"]) -> Callable[[Model], None]:
-    """What prints one object at once: a row of a table, or a line of JSON."""
+def writer(output: Format, kind: Kind, *, is_one: bool = False) -> Writer:
+    """What prints objects of a kind.
+
+    Args:
+        output: how
+        kind: what a table and CSV show of an object
+        is_one: whether it is one object that was asked for, which people get in detail
+
+    Raises ClickException where there is no standard output.
+    """
     if sys.stdout is None:  # as `>&-` leaves it
         raise click.ClickException("standard output is closed")
-    if not is_table(output):
-        return _write_json_line
-    # rich takes a while to load, and a pipe needs none of it.
-    from facade.commands import _table
+    if is_for_people(output):
+        # rich takes a while to load, and a pipe needs none of it.
+        if is_one:
+            from facade.commands._detail import Detail
 
-    return _table.Table(kind).write
+            return Detail(kind)
+        from facade.commands._table import Table
+
+        return Table(kind)
+    return _Csv(kind) if output == "csv" else _JsonLines()
 
 
-def _write_json_line(item: Model) -> None:
-    # ASCII keeps lone surrogates; flushing keeps a pipeline moving.
-    print(json.dumps(item.to_dict(), ensure_ascii=True), flush=True)
+class _JsonLines:
+    console: Console | None = None
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        # ASCII keeps lone surrogates; flushing keeps a pipeline moving.
+        print(json.dumps(item, ensure_ascii=True), flush=True)
+
+    def flush(self) -> None:
+        pass
+
+
+class _Csv:
+    console: Console | None = None
+
+    def __init__(self, kind: Kind) -> None:
+        self._values = kind.values
+        self._writer = csv.writer(sys.stdout, lineterminator="\n")
+        self._writer.writerow(self._values)
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        self._writer.writerow([_csv_cell(value(item)) for value in self._values.values()])
+        sys.stdout.flush()
+
+    def flush(self) -> None:
+        pass
+
+
+def _csv_cell(value: str | float | None) -> str | float | None:
+    """A value that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    plain = (
+        clean(value.replace("\r\n", "\n"))
+        .encode(sys.stdout.encoding or "utf-8", "replace")
+        .decode(sys.stdout.encoding or "utf-8")
+    )
+    return f"'{plain}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else plain
+
+
+def clean(text: str) -> str:
+    """The text with its lines, and without what could steer a terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def one_line(text: str) -> str:
     """The text without line breaks, and without what could steer a terminal."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
+    return clean(" ".join(text.split()))
 
 
 def say(text: str) -> None:
     """Print one line on standard error, begun with the program's name."""
-    click.echo(f"{PROGRAM}: {one_line(text)}", err=True)
+    if sys.stderr is not None:  # as `2>&-` leaves it
+        print(f"{PROGRAM}: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def discard() -> None:

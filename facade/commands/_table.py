@@ -1,38 +1,22 @@
-"""Runs and steps as a table, printed row by row."""
+"""Objects as a table for people, printed as they come."""
 
 from __future__ import annotations
 
-import json
-import math
+import time
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-import rich.table
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from facade.commands._output import Model, one_line
+from facade.commands._kinds import Kind
+from facade.commands._output import clean, one_line
 
-Columns = tuple[tuple[str, ...], ...]
-
-# The first layout that fits is taken. The last one always does: a column of several names stacks their cells, so that
-# ids stay whole, to be copied.
-_LAYOUTS: dict[str, tuple[Columns, ...]] = {
-    "runs": (
-        (("id",), ("status",), ("model",), ("created",), ("duration",), ("tokens",), ("note",)),
-        (("id",), ("status",), ("model",), ("duration",), ("tokens",), ("note",)),
-        (("id", "created"), ("status", "model", "note"), ("duration", "tokens")),
-    ),
-    "steps": (
-        (("id",), ("run",), ("type",), ("status",), ("duration",), ("tokens",), ("note",)),
-        (("id", "run"), ("status", "type", "note"), ("duration", "tokens")),
-    ),
-}
 _GAP = 2
-_FIXED_WIDTHS = {"status": 15, "created": 19, "duration": 8, "tokens": 9}
-_LEAST_WIDTHS = {"type": 24, "note": 12}
+# What decides how wide the columns are: as many rows as a page has, or those of the first second.
+_PAGE, _PATIENCE_SEC = 100, 1.0
 _STYLES = {
     "completed": "green",
     "failed": "red",
@@ -43,143 +27,122 @@ _STYLES = {
 }
 
 
+class Terminal(Console):
+    """Where tables go: nothing in them is markup, and a reader that went away is an error."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        raise  # the BrokenPipeError, of which rich would make SystemExit
+
+    def plain(self, text: str) -> str:
+        """The text in characters that the terminal takes, none of which steers it."""
+        return clean(text).encode(self.encoding, "replace").decode(self.encoding)
+
+    def print_text(self, text: Text, indent: int = 0) -> None:
+        """Print a text, in several lines where it is too long; broken between words where there are some."""
+        indent = min(indent, max(self.width - 10, 0))
+        for line in text.wrap(self, self.width - indent, overflow="fold"):
+            line.rstrip()
+            self.print(Text(" " * indent).append(line))
+
+
+def coloured(status: str) -> Text:
+    """A status in its colour."""
+    return Text(status, style=_STYLES.get(status, ""))
+
+
 class Table:
-    """A table whose rows appear as they come; the first one decides how wide the ids are, and so the layout."""
+    """A table of one line an object, for what has room in it; the rest stands below that line, with its name.
 
-    def __init__(self, kind: Literal["runs", "steps"]) -> None:
-        self._console = Console(highlight=False, markup=False, emoji=False)
-        self._layouts = _LAYOUTS[kind]
-        self._columns = self._layouts[-1]
-        self._cells = _run_cells if kind == "runs" else _step_cells
+    The first page decides which columns there are, and how wide. A cell that has no column, or is wider than it, goes
+    below, so that no word is broken. Threads and runs are named where they change, above what is theirs; so is what
+    most rows have in common, where it has no column.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        self.console = Terminal()
+        self._kind = kind
+        self._held: list[dict[str, str]] = []
+        self._since = 0.0
         self._widths: dict[str, int] = {}
+        self._above: dict[str, str] = {}
 
-    def write(self, item: Model) -> None:
-        """Print one row, with the heading before the first."""
-        cells = {name: self._plain(cell) for name, cell in self._cells(item.to_dict()).items()}
-        is_first = not self._widths
-        if is_first:
-            self._widths = _FIXED_WIDTHS | _first_widths(cells)
-            self._columns = next(filter(self._fits, self._layouts), self._columns)
-        height = max(map(len, self._columns))
-        if height > 1 and not is_first:
-            print()
-        table = rich.table.Table(box=None, expand=True, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=is_first)
-        for names in self._columns:
-            # Rich aligns headings at the bottom: blank lines keep each name where its cell is.
-            heading = "\n".join(names) + "\n " * (height - len(names))
-            table.add_column(heading, overflow="fold", **self._measures(names))
-        table.add_row(*(self._stack(names, cells) for names in self._columns))
-        with self._console.capture() as captured:
-            self._console.print(table)
-        print(captured.get(), end="", flush=True)
+    def write(self, item: Mapping[str, Any]) -> None:
+        """Print one object, or hold it until the first page is there."""
+        self._since = self._since or time.monotonic()
+        self._held.append({name: self.console.plain(one_line(cell(item))) for name, cell in self._kind.cells.items()})
+        if self._widths or len(self._held) == _PAGE or time.monotonic() - self._since > _PATIENCE_SEC:
+            self.flush()
 
-    def _fits(self, columns: Columns) -> bool:
-        least = _LEAST_WIDTHS | self._widths
-        widths = [max(least[name] for name in names) for names in columns]
-        return sum(widths) + _GAP * (len(widths) - 1) <= self._console.width
+    def flush(self) -> None:
+        """Print what is held."""
+        if self._held and not self._widths:
+            self._fit()
+            self._print_above(self._above)
+            self._print_line({name: name for name in self._widths}, "bold")
+        for row in self._held:
+            changed = {name: row[name] for name in self._kind.parents if row[name] != self._above[name]}
+            self._above |= changed
+            self._print_above(changed)
+            self._print(row)
+        self._held.clear()
 
-    def _measures(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """A column is as wide as its widest part; one that holds free text takes what is left."""
-        if not all(name in self._widths for name in names):
-            return {"ratio": 2 if names == ("type",) else 1}
-        width = max(self._widths[name] for name in names)
-        return {
-            "width": min(width, self._console.width - 30),
-            "justify": "right" if names[0] in ("duration", "tokens") else "left",
+    def _fit(self) -> None:
+        """Choose the columns: the id, then those that most rows have something in, as far as there is room."""
+        widths = {
+            name: [width for row in self._held if (width := cell_len(row[name]))]
+            for name in self._kind.cells
+            if name not in self._kind.parents
         }
+        self._above = {name: self._held[0][name] for name in self._kind.parents}
+        first, *others = widths
+        numbers = self._kind.numbers
+        fitting = {first: max([min(width, self.console.width) for width in widths[first]], default=1)}
+        left = self.console.width - fitting[first]
+        # A text that few rows have takes less room below them than as a column.
+        for name in sorted(others, key=lambda name: name not in numbers and len(widths[name]) * 2 < len(self._held)):
+            short = [width for width in widths[name] if width + _GAP <= left]
+            if short and len(short) * 2 >= len(widths[name]) and len(name) + _GAP <= left:
+                fitting[name] = max(*short, len(name))
+                left -= fitting[name] + _GAP
+            elif name not in self._kind.minor:
+                usual, count = Counter(row[name] for row in self._held).most_common(1)[0]
+                if count * 2 > len(self._held) and all(
+                    row[name] for row in self._held
+                ):  # said once; a row that differs says so
+                    self._above[name] = usual
+        self._widths = {name: fitting[name] for name in self._kind.cells if name in fitting}
 
-    def _stack(self, names: tuple[str, ...], cells: Mapping[str, str]) -> Text:
-        parts = (Text(cells[name], style=_STYLES.get(cells[name], "") if name == "status" else "") for name in names)
-        shown = list(parts)
-        while len(shown) > 1 and not shown[-1]:  # one in the middle keeps its line: the heading says which is which
-            shown.pop()
-        return Text("\n").join(shown)
+    def _print_above(self, common: Mapping[str, str]) -> None:
+        """What the rows that follow have in common."""
+        self._print_parts([Text(f"{name}: {cell}", style="dim") for name, cell in common.items() if cell])
 
-    def _plain(self, cell: str) -> str:
-        return one_line(cell).encode(self._console.encoding, "replace").decode(self._console.encoding)
+    def _print(self, row: Mapping[str, str]) -> None:
+        inline = {name: row[name] for name, width in self._widths.items() if cell_len(row[name]) <= width}
+        first = next(iter(self._widths))
+        if first not in inline:
+            self.console.print_text(Text(row[first]))
+        self._print_line(inline)
+        below = (
+            Text(f"{name}: {cell or 'none'}", style="red" if name == "error" else "dim")
+            for name, cell in row.items()
+            if name not in (first, *inline, *self._kind.minor) and cell != self._above.get(name, "")
+        )
+        self._print_parts(list(below), _GAP)
 
+    def _print_parts(self, parts: list[Text], indent: int = 0) -> None:
+        if parts:
+            self.console.print_text(Text("; ").join(parts), indent)
 
-def _first_widths(cells: Mapping[str, str]) -> dict[str, int]:
-    """The widths that the first row decides; a short id may be followed by one a little longer."""
-    widths = {name: max(len(cells[name]), min(len(cells[name]) + 2, 28)) for name in ("id", "run") if name in cells}
-    return widths | ({"model": min(max(len(cells["model"]), 8), 24)} if "model" in cells else {})
-
-
-def _run_cells(run: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        "id": _text(run.get("id")),
-        "status": _text(run.get("status")),
-        "model": _text(run.get("model")),
-        "created": _time(run.get("created_at")),
-        "duration": _duration(run),
-        "tokens": _tokens(run),
-        "note": _note(run),
-    }
-
-
-def _step_cells(step: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        "id": _text(step.get("id")),
-        "run": _text(step.get("run_id")),
-        "type": _type(step),
-        "status": _text(step.get("status")),
-        "duration": _duration(step),
-        "tokens": _tokens(step),
-        "note": _note(step),
-    }
-
-
-# Servers differ in what they send, so each cell is blank rather than wrong where a value is of another kind.
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
-
-
-def _in(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, Mapping) else None
-
-
-def _seconds(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e14:
-        return None
-    return value / 1000 if value > 1e11 else value  # some servers send milliseconds
-
-
-def _time(value: Any) -> str:
-    seconds = _seconds(value)
-    return "" if seconds is None else datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _duration(data: Mapping[str, Any]) -> str:
-    """From the start (a step has none: its creation) to whatever ended it."""
-    ends = ("completed_at", "failed_at", "cancelled_at", "expired_at")
-    end = next((end for name in ends if (end := _seconds(data.get(name))) is not None), None)
-    start = _seconds(data.get("started_at")) or _seconds(data.get("created_at"))
-    if start is None or end is None or end < start:
-        return ""
-    minutes, seconds = divmod(round(end - start), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h {minutes:02}m"
-    return f"{minutes}m {seconds:02}s" if minutes else f"{end - start:.3g}s"
-
-
-def _tokens(data: Mapping[str, Any]) -> str:
-    total = _in(data.get("usage"), "total_tokens")
-    return f"{total:,}" if isinstance(total, int | float) and math.isfinite(total) else ""
-
-
-def _note(data: Mapping[str, Any]) -> str:
-    """Why it did not end well: the error's code, or the reason for being incomplete."""
-    error, incomplete = data.get("last_error"), data.get("incomplete_details")
-    notes = (_in(error, "code") or error, _in(incomplete, "reason") or incomplete)
-    return ", ".join(_text(note) for note in notes if note)
-
-
-def _type(step: Mapping[str, Any]) -> str:
-    """The step's type, and the kinds of its tool calls with their number where it is not one."""
-    calls = _in(step.get("step_details"), "tool_calls")
-    kinds = Counter(_text(_in(call, "type")) or "?" for call in calls) if isinstance(calls, list) else Counter[str]()
-    shown = ", ".join(kind if count == 1 else f"{kind} x{count}" for kind, count in kinds.items())
-    return f"{_text(step.get('type'))}: {shown}" if shown else _text(step.get("type"))
+    def _print_line(self, cells: Mapping[str, str], style: str = "") -> None:
+        line = Text(style=style)
+        for name, width in self._widths.items():
+            cell = coloured(cells.get(name, "")) if name == "status" else Text(cells.get(name, ""))
+            cell.align("right" if name in self._kind.numbers else "left", width)
+            line.append(cell)
+            line.append(" " * _GAP)
+        line.rstrip()
+        if line:
+            self.console.print(line, overflow="fold")

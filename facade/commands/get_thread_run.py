@@ -7,6 +7,7 @@ import click
 from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected
 from facade.commands._input import Pipeline, thread_of
+from facade.commands._kinds import RUNS
 from facade.commands._listing import Listing, listed
 
 
@@ -27,5 +28,5 @@ def get_thread_run(
 ) -> None:
     """Read one run of THREAD, or list its runs."""
     thread = either(thread, thread_id, "THREAD", "--thread-id")
-    threads = Pipeline.of(thread, "THREAD", thread_of) or thread
-    listing.show(connection, "runs", lambda client: client.runs, threads, either(run, run_id, "RUN", "--run-id"))
+    threads = Pipeline.of(thread, "THREAD", thread_of) or thread_of(thread)
+    listing.show(connection, RUNS, lambda client: client.runs, threads, either(run, run_id, "RUN", "--run-id"))

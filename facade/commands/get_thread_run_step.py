@@ -7,6 +7,7 @@ import click
 from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected
 from facade.commands._input import Pipeline, run_of
+from facade.commands._kinds import STEPS
 from facade.commands._listing import Listing, listed
 
 
@@ -44,4 +45,4 @@ def get_thread_run_step(
     runs = Pipeline.of(run, "RUN", lambda value: run_of(value, thread))
     if runs is None and thread is None:
         raise click.UsageError("RUN needs its THREAD: get-thread-run-step RUN THREAD")
-    listing.show(connection, "steps", lambda client: client.steps, runs or run_of(run, thread), wanted, include=include)
+    listing.show(connection, STEPS, lambda client: client.steps, runs or run_of(run, thread), wanted, include=include)
