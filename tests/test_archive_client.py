@@ -76,6 +76,10 @@ def test_everything_reads_as_from_a_server(path: Path, read: Callable[..., Any])
     assert [step.id for step in client.steps.all(runs, concurrency=16)] == [
         step.id for run in runs for step in client.steps.all(run)
     ]
+    assert client.threads.get(THREAD) in list(client.threads.all())
+    (message,) = client.messages.list(THREAD, run_id="run_bakery_02")
+    assert client.messages.get(THREAD, "msg_flour") == message
+    assert client.assistants.get(runs[0].assistant_id).name == "Counter"
     page = client.runs.list(THREAD, limit=5, order="desc")
     assert (len(page), page.has_more, page.last_id) == (5, True, "run_bakery_08")
     with pytest.raises(facade.NotFoundError, match="No run 'run_x' of that thread is in this archive"):
@@ -98,7 +102,9 @@ def test_no_setting_of_an_endpoint_counts(
     """What is configured for an endpoint, and what the environment says of one, is not used here."""
     monkeypatch.setenv("OPENAI_API_BASE", "no address")
     monkeypatch.setenv("OPENAI_ORGANIZATION", "org\n")
-    facade.configure(auth_type="azure", api_base="https://host.example", additional_query={"limit": "7"})
+    facade.configure(
+        auth_type="azure", api_base="https://host.example", additional_query={"limit": "7"}, proxy="http://127.0.0.1:9"
+    )
     assert len(list(read(path, timeout_sec=5).runs.all(THREAD))) == 12
 
 

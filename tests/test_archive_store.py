@@ -194,6 +194,16 @@ class TestAdding:
             assert store.list_state("runs", "thread_t") == ListState("failed", None, (), "gone", 2)
             assert store.counts()["runs"] == 2
 
+    def test_what_is_known_of_an_assistant_stays_known(self, tmp_path: Path) -> None:
+        """That a run names it says nothing new; that the server has none leaves what is here."""
+        states = []
+        with Store(tmp_path / "s.db") as store:
+            for state in ("open", "absent", "open", "complete", "open"):
+                with store.transaction():
+                    store.note("assistants", "asst_1", state)  # type: ignore[arg-type]
+                states += store.rows("SELECT state FROM assistants")
+        assert [state for (state,) in states] == ["open", "absent", "absent", "complete", "complete"]
+
     def test_a_failed_transaction_leaves_nothing(self, tmp_path: Path) -> None:
         """Objects and notes alike."""
         with Store(tmp_path / "s.db") as store:

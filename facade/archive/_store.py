@@ -172,11 +172,14 @@ class Store:
     def note(
         self, kind: Literal["threads", "assistants"], object_id: str, state: State, error: str | None = None
     ) -> None:
-        """Say of a thread or assistant that may not be here how it stands with reading it, within a `transaction`."""
+        """Say how it stands with reading a thread or assistant, within a `transaction`.
+
+        "open" says only that there is one, and changes nothing of what is known already.
+        """
+        known = "NOTHING" if state == "open" else "UPDATE SET state = excluded.state, error = excluded.error"
         self._connection.execute(
             f"INSERT INTO {kind} (id, created_at, seq, state, error)"
-            f" VALUES (?, 0, (SELECT coalesce(max(key), 0) + 1 FROM {kind}), ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET state = excluded.state, error = excluded.error",
+            f" VALUES (?, 0, (SELECT coalesce(max(key), 0) + 1 FROM {kind}), ?, ?) ON CONFLICT (id) DO {known}",
             (object_id, state, error),
         )
 
@@ -205,7 +208,7 @@ class Store:
 
     def _write(self, kind: Kind, columns: dict[str, Any]) -> None:
         if kind in ("messages", "runs"):
-            self._connection.execute(_ADD_BARE_THREAD, (columns["thread_id"],))
+            self.note("threads", columns["thread_id"], "open")
         try:
             self._connection.execute(_ADD[kind], columns)
         except sqlite3.IntegrityError as error:
@@ -378,10 +381,6 @@ def _one(kind: Kind) -> str:
 
 
 _ADD: dict[Kind, str] = {kind: _adding(kind) for kind in PARENTS}
-_ADD_BARE_THREAD = (
-    "INSERT INTO threads (id, created_at, seq, state)"
-    " VALUES (?, 0, (SELECT coalesce(max(key), 0) + 1 FROM threads), 'open') ON CONFLICT (id) DO NOTHING"
-)
 _GET: dict[Kind, str] = {
     kind: f"SELECT id, CAST(json AS BLOB), sha256 FROM {kind} WHERE {_one(kind)}" for kind in PARENTS
 }
