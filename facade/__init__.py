@@ -42,7 +42,9 @@ from facade.errors import (
 )
 
 if TYPE_CHECKING:
+    from facade._async.streams import AsyncRunStream
     from facade._streaming import Event
+    from facade._sync.streams import RunStream
     from openai_thread_runs_api.model_base import UnknownObject
     from openai_thread_runs_api.models import AssistantObject as Assistant
     from openai_thread_runs_api.models import MessageObject as Message
@@ -82,7 +84,9 @@ _MODELS = {
 }
 # Imported when first asked for, since they take attrs along.
 _LATER = {
+    "AsyncRunStream": ("facade._async.streams", "AsyncRunStream"),
     "Event": ("facade._streaming", "Event"),
+    "RunStream": ("facade._sync.streams", "RunStream"),
     "UnknownObject": ("openai_thread_runs_api.model_base", "UnknownObject"),
     **{name: ("openai_thread_runs_api.models", generated) for name, generated in _MODELS.items()},
 }
@@ -110,6 +114,7 @@ __all__ = [
     "APITimeoutError",
     "Assistant",
     "AsyncClient",
+    "AsyncRunStream",
     "AsyncWalk",
     "AuthenticationError",
     "BadRequestError",
@@ -136,6 +141,7 @@ __all__ = [
     "Run",
     "RunFailedError",
     "RunStep",
+    "RunStream",
     "RunUsage",
     "StepUsage",
     "StreamCutError",

@@ -7,11 +7,11 @@ for an approval, submit); whoever drives it sends back what that gave, or throws
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from facade._arguments import _field as field
-from facade._bodies import as_json
+from facade._bodies import as_json, read_mapping
 from facade._waiting import goes_on
 
 if TYPE_CHECKING:
@@ -83,67 +83,60 @@ def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind) -> None:
         raise ValueError(f"{kind} lacks {', '.join(map(repr, missing))}: all that run {run_id!r} waits for go at once")
 
 
-def still_waits(run: RunObject, given: Mapping[str, Any]) -> bool:
+def check_functions(functions: Any) -> None:
+    """Refuses what is no mapping of names to functions.
+
+    Raises:
+        TypeError: it is none.
+    """
+    for name, function in read_mapping("functions", functions).items():
+        if not callable(function):
+            raise TypeError(f"functions[{name!r}] is a {type(function).__name__}, which cannot be called")
+
+
+def still_waits(run: RunObject, given: Collection[str]) -> bool:
     """Whether a run waits for an answer to one of these calls."""
     waits = awaited(run)
     return waits is not None and any(call_id in given for call_id in waits.ids(True))
 
 
-def read_outputs(name: str, outputs: Any) -> dict[str, str]:
-    """The outputs that a caller gives, by their calls' ids: a text as it is, anything else as JSON.
+def read_answers(kind: Kind, given: Any, name: str = "") -> dict[str, dict[str, Any]]:
+    """What a caller answers, as it is sent, by the calls' ids.
 
     Args:
+        kind: what is answered
+        given: a mapping of call ids to outputs (a text goes as it is, anything else as JSON), or a sequence of mappings
+            with `tool_call_id` and `output`; or of call ids to approvals: True, False, or a mapping that has `approve`
+            and more
         name: the parameter's name, for errors
-        outputs: a mapping of call ids to outputs, or a sequence of mappings with `tool_call_id` and `output`
 
     Raises:
-        TypeError, ValueError: there is none, an id is no id, or an output has no JSON form.
+        TypeError, ValueError: there is none, an id is no id, an output has no JSON form, or an approval does not say
+            whether it approves.
     """
-    if isinstance(outputs, (list, tuple)):
-        pairs = [(field(item, "tool_call_id"), field(item, "output")) for item in outputs]
-    elif isinstance(outputs, Mapping):
-        pairs = list(outputs.items())
+    name = name or kind
+    if kind == "outputs" and isinstance(given, (list, tuple)):
+        pairs = [(field(item, "tool_call_id"), field(item, "output")) for item in given]
+    elif isinstance(given, Mapping):
+        pairs = list(given.items())
     else:
-        raise TypeError(f"{name} is a mapping of call ids to outputs, not {type(outputs).__name__}")
-    _check_call_ids(name, [call_id for call_id, _ in pairs])
-    return {call_id: output_text(f"{name}[{call_id!r}]", output) for call_id, output in pairs}
-
-
-def read_approvals(name: str, approvals: Any) -> dict[str, dict[str, Any]]:
-    """The approvals that a caller gives, as they are sent, by their calls' ids.
-
-    Args:
-        name: the parameter's name, for errors
-        approvals: a mapping of call ids to True, False, or a mapping that has `approve` and more
-
-    Raises:
-        TypeError, ValueError: there is none, or one does not say whether it approves.
-    """
-    if not isinstance(approvals, Mapping):
-        raise TypeError(f"{name} is a mapping of call ids to True or False, not {type(approvals).__name__}")
-    _check_call_ids(name, list(approvals))
-    given = {
-        call_id: dict(value) if isinstance(value, Mapping) else {"approve": value}
-        for call_id, value in approvals.items()
-    }
-    for call_id, value in given.items():
-        if "approve" not in value:
-            raise ValueError(f"{name}[{call_id!r}] does not say `approve`: True or False")
-        if not isinstance(value["approve"], bool):
-            raise TypeError(f"{name}[{call_id!r}] approves with True or False, not {type(value['approve']).__name__}")
-    return {call_id: {"tool_call_id": call_id, **value} for call_id, value in given.items()}
-
-
-def _check_call_ids(name: str, ids: list[Any]) -> None:
-    if not ids:
+        raise TypeError(f"{name} is a mapping of call ids to {kind}, not {type(given).__name__}")
+    if not pairs:
         raise ValueError(f"{name} is empty; give an answer for each call that the run waits for")
-    for call_id in ids:
+    answers: dict[str, dict[str, Any]] = {}
+    for call_id, value in pairs:
         if not isinstance(call_id, str):
             raise TypeError(f"{name} names a call by a {type(call_id).__name__}; its id is a str")
-        if not call_id.strip():
-            raise ValueError(f"{name} has a blank call id")
-    if len(set(ids)) < len(ids):
-        raise ValueError(f"{name} answers a call twice")
+        if not call_id.strip() or call_id in answers:
+            raise ValueError(f"{name} has {call_id!r} twice" if call_id.strip() else f"{name} has a blank call id")
+        said = {"output": output_text(f"{name}[{call_id!r}]", value)} if kind == "outputs" else value
+        said = dict(said) if isinstance(said, Mapping) else {"approve": said}
+        if kind == "approvals" and "approve" not in said:
+            raise ValueError(f"{name}[{call_id!r}] does not say `approve`: True or False")
+        if kind == "approvals" and not isinstance(said["approve"], bool):
+            raise TypeError(f"{name}[{call_id!r}] approves with True or False, not {type(said['approve']).__name__}")
+        answers[call_id] = {"tool_call_id": call_id, **said}
+    return answers
 
 
 def output_text(name: str, output: Any) -> str:

@@ -97,8 +97,64 @@ def _depth_passes(value: Any, limit: int) -> bool:
     return True
 
 
+class Decoder:
+    """Undoes a content encoding as the bytes come.
+
+    Args:
+        encoding: the header `content-encoding`
+    """
+
+    def __init__(self, encoding: str) -> None:
+        name = encoding.strip().lower()
+        self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32) if name in ("gzip", "x-gzip", "deflate") else None
+        self._is_deflate = name == "deflate"
+        self._is_unknown = self._decoder is None and name not in ("", "identity")
+        self._begin = b""
+        self._has_begun = False
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """What a chunk gives, in pieces of moderate size.
+
+        Raises:
+            APIResponseError: the encoding is broken or unknown.
+        """
+        if self._is_unknown:
+            raise APIResponseError("the answer has a content encoding that was not asked for (gzip and deflate are)")
+        if self._decoder is None:
+            yield chunk
+            return
+        self._has_begun = self._has_begun or bool(chunk)
+        if self._is_deflate:
+            # Some servers send deflate without its zlib frame, whose first two bytes are a multiple of 31.
+            chunk, self._begin = self._begin + chunk, b""
+            if len(chunk) < 2:
+                self._begin = chunk
+                return
+            self._is_deflate = False
+            if chunk[0] & 15 != 8 or int.from_bytes(chunk[:2], "big") % 31:
+                self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
+        piece = b"x" * PIECE_BYTES
+        while chunk or len(piece) == PIECE_BYTES:
+            try:
+                piece = self._decoder.decompress(chunk, PIECE_BYTES)
+            except zlib.error as error:
+                raise APIResponseError(f"the answer's content encoding is broken ({error})") from None
+            yield piece
+            chunk = self._decoder.unconsumed_tail
+            if not chunk and self._decoder.unused_data.startswith(b"\x1f\x8b"):  # gzip may come in several members
+                chunk, self._decoder = self._decoder.unused_data, zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def ends_too_early(self) -> bool:
+        """Whether there should be more."""
+        return self._decoder is not None and self._has_begun and not self._decoder.eof
+
+
+PIECE_BYTES = 256 * 1024
+"""How much is decoded at once: a few bytes may stand for a great many."""
+
+
 class Body:
-    """Gathers a body's chunks and undoes their content encoding, never holding more than the limit.
+    """Gathers a body's chunks, decoded, never holding more than the limit.
 
     Args:
         encoding: the header `content-encoding`
@@ -106,18 +162,10 @@ class Body:
     """
 
     def __init__(self, encoding: str, max_bytes: int) -> None:
-        name = encoding.strip().lower()
         self._max_bytes = max_bytes
         self._left = max_bytes
         self._chunks: list[bytes] = []
-        self._decoder = None
-        self._is_deflate = self._is_unknown = False
-        self._begin = b""
-        if name in ("gzip", "x-gzip", "deflate"):
-            self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
-            self._is_deflate = name == "deflate"
-        elif name not in ("", "identity"):
-            self._is_unknown = True
+        self._decoder = Decoder(encoding)
 
     def feed(self, chunk: bytes) -> None:
         """Takes a chunk as it came.
@@ -125,40 +173,14 @@ class Body:
         Raises:
             APIResponseError: the body is larger than the limit, or its encoding is broken or unknown.
         """
-        if self._is_unknown:
-            raise APIResponseError("the answer has a content encoding that was not asked for (gzip and deflate are)")
-        if self._decoder is not None:
-            chunk = self._decode(chunk)
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise APIResponseError(
-                f"the answer is larger than max_response_bytes={self._max_bytes}; allow more, or ask for a smaller page"
-            )
-        self._chunks.append(chunk)
-
-    def _decode(self, chunk: bytes) -> bytes:
-        assert self._decoder is not None
-        if self._is_deflate:
-            # Some servers send deflate without its zlib frame, whose first two bytes are a multiple of 31.
-            chunk, self._begin = self._begin + chunk, b""
-            if len(chunk) < 2:
-                self._begin = chunk
-                return b""
-            self._is_deflate = False
-            if chunk[0] & 15 != 8 or int.from_bytes(chunk[:2], "big") % 31:
-                self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            decoded = self._decoder.decompress(chunk, self._left + 1)
-            while self._decoder.unused_data.startswith(b"\x1f\x8b"):  # gzip may come in several members
-                rest = self._decoder.unused_data
-                self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
-                decoded += self._decoder.decompress(rest, self._left + 1)
-                if len(decoded) > self._left:
-                    break
-            return decoded
-        except zlib.error as error:
-            problem = str(error)
-        raise APIResponseError(f"the answer's content encoding is broken ({problem})")
+        for piece in self._decoder.pieces(chunk):
+            self._left -= len(piece)
+            if self._left < 0:
+                raise APIResponseError(
+                    f"the answer is larger than max_response_bytes={self._max_bytes}; allow more, "
+                    "or ask for a smaller page"
+                )
+            self._chunks.append(piece)
 
     def whole(self) -> bytes:
         """The body, once its last chunk was fed.
@@ -166,7 +188,7 @@ class Body:
         Raises:
             APIResponseError: the encoding ends too early.
         """
-        if self._decoder is not None and (self._chunks or self._begin) and not self._decoder.eof:
+        if self._decoder.ends_too_early():
             raise APIResponseError("the answer's content encoding ends too early")
         return self.so_far()
 

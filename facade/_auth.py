@@ -100,6 +100,14 @@ def redactor(*secrets: str) -> Redact:
     return redact
 
 
+def also_redacting(redact: Redact, secrets: tuple[str, ...]) -> Redact:
+    """What blanks these secrets too."""
+    if not secrets:
+        return redact
+    further = redactor(*secrets)
+    return lambda text: further(redact(text))
+
+
 class Credentials(NamedTuple):
     """What one attempt sends of itself: its headers, and what blanks their secrets in a text."""
 

@@ -3,12 +3,91 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from facade._arguments import check_id
+from facade._options import LimitOptions, refuse_unknown
 
 MAX_METADATA = 16
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
+
+
+class ThreadRunFields(LimitOptions, total=False):
+    """What a run on a new thread may be given; None is not sent.
+
+    model, instructions, tools, temperature, top_p, response_format, reasoning_effort: in the place of the assistant's.
+    metadata: up to 16 pairs of texts.
+    max_prompt_tokens, max_completion_tokens: where the run ends, incomplete; 256 or more.
+    truncation_strategy, tool_choice, parallel_tool_calls: as the API takes them.
+    additional_body: merged into the body last; it wins, and None in it is sent as null.
+    """
+
+    model: str | None
+    instructions: str | None
+    tools: Sequence[Any] | None
+    metadata: Mapping[str, str] | None
+    temperature: float | None
+    top_p: float | None
+    max_prompt_tokens: int | None
+    max_completion_tokens: int | None
+    truncation_strategy: Mapping[str, Any] | None
+    tool_choice: str | Mapping[str, Any] | None
+    parallel_tool_calls: bool | None
+    response_format: str | Mapping[str, Any] | None
+    reasoning_effort: str | None
+    additional_body: Mapping[str, Any] | None
+
+
+class RunFields(ThreadRunFields, total=False):
+    """What a run on a thread may be given besides.
+
+    additional_instructions: behind the assistant's. additional_messages: put on the thread before.
+    include: as of `steps.get`.
+    """
+
+    additional_instructions: str | None
+    additional_messages: Sequence[Any] | None
+    include: str | Sequence[str]
+
+
+class NewThreadFields(ThreadRunFields, total=False):
+    """What a run with its thread may be given besides.
+
+    thread: the new thread's body: messages, metadata. tool_resources: for the thread's tools.
+    """
+
+    thread: Mapping[str, Any] | None
+    tool_resources: Mapping[str, Any] | None
+
+
+def creation(
+    method: str, kind: type[ThreadRunFields], assistant_id: str, given: Mapping[str, Any], is_stream: bool
+) -> tuple[bytes, Any, LimitOptions]:
+    """What starts a run, of what a method was given.
+
+    Returns:
+        The body, what is to be included, and the options of the call.
+
+    Raises:
+        TypeError, ValueError: there is no such field, or one cannot be sent.
+    """
+    for name in given:
+        if name not in kind.__annotations__:
+            refuse_unknown(method, name, kind.__annotations__)
+    options = {name: value for name, value in given.items() if name in LimitOptions.__annotations__}
+    fields = {name: value for name, value in given.items() if name not in options}
+    include, additional_body = fields.pop("include", ()), fields.pop("additional_body", None)
+    check_metadata("metadata", fields.get("metadata"))
+    if fields.get("thread") is not None:
+        check_metadata("thread['metadata']", read_mapping("thread", fields["thread"]).get("metadata"))
+    fields = {
+        "assistant_id": check_id("assistant_id", assistant_id, "assistant"),
+        **fields,
+        "stream": is_stream or None,
+    }
+    return make_body(fields, additional_body), include, options  # type: ignore[return-value]
 
 
 def make_body(fields: Mapping[str, Any], additional_body: Any = None) -> bytes:
@@ -94,11 +173,16 @@ def check_metadata(name: str, value: Any) -> None:
 
 
 def secrets_in(value: Any) -> Iterator[str]:
-    """The texts in mappings under the key `headers`, however deep: tokens for the servers that a run's tools call."""
+    """The texts in mappings under the key `headers`, however deep: tokens for the servers that a run's tools call.
+
+    Of `Bearer TOKEN` the token is one too.
+    """
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key == "headers" and isinstance(item, Mapping):
-                yield from (text for text in item.values() if isinstance(text, str) and text)
+                for text in item.values():
+                    if isinstance(text, str) and text.strip():
+                        yield from {text, text.split()[-1]}
             else:
                 yield from secrets_in(item)
     elif isinstance(value, (list, tuple)):

@@ -37,12 +37,16 @@ MAX_BACKOFF_SEC = 129.0
 
 
 class Reply(NamedTuple):
-    """A whole answer, decoded; its headers by their names in lower case; `redact` blanks the key in a server's text."""
+    """A whole answer, decoded; its headers by their names in lower case; `redact` blanks the key in a server's text.
+
+    Of an event stream it is the head only, with the `stream` that gives the rest.
+    """
 
     status_code: int
     headers: Mapping[str, str]
     body: bytes
     redact: Redact
+    stream: Any = None
 
     def __repr__(self) -> str:
         return f"Reply({self.status_code}, {len(self.body)} bytes)"  # a traceback shows it, and a server may echo a key
@@ -56,6 +60,8 @@ class Call(NamedTuple, Generic[T]):
         read: makes the result of a 2xx answer
         body: the request's JSON; None for none
         is_repeatable: whether it may be sent again without the server asking for it: True where twice is as once
+        is_stream: whether an event stream is an answer too
+        secrets: texts in the body that nothing may show, should the server echo them
     """
 
     method: str
@@ -64,6 +70,8 @@ class Call(NamedTuple, Generic[T]):
     read: Callable[[Reply], T]
     body: bytes | None = None
     is_repeatable: bool = True
+    is_stream: bool = False
+    secrets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.path})"  # the query and the body may hold what nobody else should see

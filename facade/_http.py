@@ -24,8 +24,13 @@ def make_request(call: Call[Any], settings: Settings, credentials: Credentials) 
     import httpcore
 
     route, headers = settings.route, credentials.headers
+    if call.is_stream:  # what is compressed comes late
+        headers = [header for header in headers if header[0] not in (b"Accept", b"Accept-Encoding")]
+        headers += [(b"Accept", b"text/event-stream, application/json"), (b"Accept-Encoding", b"identity")]
+    if call.body:
+        headers = [*headers, (b"Content-Type", b"application/json")]
     if call.body is not None:
-        headers = [*headers, (b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(call.body))]
+        headers = [*headers, (b"Content-Length", b"%d" % len(call.body))]
     url = httpcore.URL(
         scheme=route.scheme, host=route.host, port=route.port, target=settings.target(call.path, call.query)
     )
@@ -69,6 +74,11 @@ class Answer:
         except APIResponseError as problem:
             self._broken = problem.with_traceback(None)
         return self._broken is None
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether it is a good one that goes on as long as something happens."""
+        return self.is_good and self.headers.get("content-type", "text/event-stream").startswith("text/event-stream")
 
     def reply(self) -> Reply | APIError:
         """The answer, as whole as it came; an error where a good one is too large, or its encoding is broken."""

@@ -44,6 +44,11 @@ async def resolve_key(given: Any) -> Any:
     return await given if inspect.isawaitable(given) else given
 
 
+async def settle(given: Any) -> Any:
+    """What a caller's function gave, awaited where it must be."""
+    return await given if inspect.isawaitable(given) else given
+
+
 class AsyncCancelToken:
     """Tasks are cancelled by asyncio; this has the place of the sync side's token."""
 

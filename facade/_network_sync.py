@@ -52,6 +52,18 @@ def resolve_key(given: Any) -> Any:
     return given
 
 
+def settle(given: Any) -> Any:
+    """What a caller's function gave.
+
+    Raises:
+        TypeError: it is a coroutine.
+    """
+    if inspect.iscoroutine(given):
+        given.close()
+        raise TypeError("this is a coroutine function; use facade.AsyncClient")
+    return given
+
+
 class CancelToken:
     """Breaks off what one thread does with the network, from another thread; for good."""
 

@@ -8,7 +8,7 @@ To add one, see "How to add an operation" in ARCHITECTURE.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -137,6 +137,63 @@ def get_assistant(assistant_id: str) -> Call[AssistantObject]:
     return _call(_get_kwargs(assistant_id), partial(read_object, AssistantObject))
 
 
+def create_run(thread_id: str, body: bytes, include: tuple[str, ...]) -> Call[RunObject]:
+    """Starts a run."""
+    from openai_thread_runs_api.api.assistants.create_run import _get_kwargs
+    from openai_thread_runs_api.models.create_run_request import CreateRunRequest
+
+    return _write(_get_kwargs(thread_id, body=CreateRunRequest.from_dict({}), include=_or_unset(include)), body)
+
+
+def create_thread_and_run(body: bytes) -> Call[RunObject]:
+    """Makes a thread and starts a run on it."""
+    from openai_thread_runs_api.api.assistants.create_thread_and_run import _get_kwargs
+    from openai_thread_runs_api.models.create_thread_and_run_request import CreateThreadAndRunRequest
+
+    return _write(_get_kwargs(body=CreateThreadAndRunRequest.from_dict({})), body)
+
+
+def modify_run(run: RunKey, body: bytes) -> Call[RunObject]:
+    """Changes a run's metadata."""
+    from openai_thread_runs_api.api.assistants.modify_run import _get_kwargs
+    from openai_thread_runs_api.models.modify_run_request import ModifyRunRequest
+
+    return _write(_get_kwargs(*run, body=ModifyRunRequest.from_dict({})), body, is_repeatable=True)
+
+
+def cancel_run(run: RunKey) -> Call[RunObject]:
+    """Asks for a run to be stopped."""
+    from openai_thread_runs_api.api.assistants.cancel_run import _get_kwargs
+
+    return _write(_get_kwargs(*run), b"", is_repeatable=True)
+
+
+def submit_tool_outputs(run: RunKey, body: bytes) -> Call[RunObject]:
+    """Answers what a run waits for."""
+    from openai_thread_runs_api.api.assistants.submit_tool_ouputs_to_run import _get_kwargs
+    from openai_thread_runs_api.models.submit_tool_outputs_run_request import SubmitToolOutputsRunRequest
+
+    return _write(_get_kwargs(*run, body=SubmitToolOutputsRunRequest.from_dict({})), body)
+
+
+def _write(request: dict[str, Any], body: bytes, is_repeatable: bool = False) -> Call[RunObject]:
+    """A call that changes something: whether it may be sent twice is said here, and nowhere else."""
+    from openai_thread_runs_api.models.run_object import RunObject
+
+    call = _call(request, partial(read_object, RunObject))
+    return call._replace(body=body, is_repeatable=is_repeatable)
+
+
+def polled(call: Call[T]) -> Call[tuple[T, Mapping[str, str]]]:
+    """The same, with the answer's headers, which may say when to ask again."""
+    return call._replace(read=lambda reply: (call.read(reply), reply.headers))  # type: ignore[arg-type, return-value]
+
+
+def as_stream(call: Call[RunObject]) -> Call[Any]:
+    """The same, answered by an event stream where the server gives one: reads as that stream, else as the run."""
+    return call._replace(is_stream=True, read=lambda reply: reply.stream or call.read(reply))
+
+
 OPERATIONS = (
     Operation("runs.get", "getRun", get_run, "one", "get_thread_run"),
     Operation("runs.list", "listRuns", list_runs, "page", "get_thread_run"),
@@ -144,6 +201,11 @@ OPERATIONS = (
     Operation("steps.list", "listRunSteps", list_run_steps, "page", "get_thread_run_step"),
     Operation("messages.get", "getMessage", get_message, "one"),
     Operation("messages.list", "listMessages", list_messages, "page"),
+    Operation("runs.create", "createRun", create_run, "write", "start_thread_run"),
+    Operation("runs.create_with_thread", "createThreadAndRun", create_thread_and_run, "write", "start_thread_run"),
+    Operation("runs.update", "modifyRun", modify_run, "write"),
+    Operation("runs.cancel", "cancelRun", cancel_run, "write", "stop_thread_run"),
+    Operation("runs.submit_tool_outputs", "submitToolOuputsToRun", submit_tool_outputs, "write", "submit_tool_output"),
     Operation("threads.get", "getThread", get_thread, "one"),
     Operation("threads.list", "listThreads", list_threads, "page"),
     Operation("assistants.get", "getAssistant", get_assistant, "one"),

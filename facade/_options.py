@@ -105,6 +105,7 @@ def _whole(lowest: int, highest: int) -> Callable[[str, Any], int]:
 
 check_limit = _whole(1, 100)
 check_concurrency = _whole(1, 64)
+check_turns = _whole(0, 1_000_000)
 _LIMITS: dict[str, Callable[[str, Any], Any]] = {
     "timeout_sec": _seconds,
     "deadline_sec": _seconds,

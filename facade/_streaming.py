@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from facade._answers import parse
+from facade._answers import Decoder, parse
+from facade._auth import Redact
 from facade._events import EventParser, RawEvent
+from facade._exchange import one_line
 from facade._gathering import Gathering
 from facade._waiting import ENDED, is_one_of
 from facade.errors import APIResponseError, StreamError
@@ -32,17 +34,20 @@ class StreamReader:
 
     Args:
         max_bytes: how large one event may be, and how much the steps and messages may hold
-        redact: blanks the key in a text that the server wrote
 
     Attributes:
         gathering: the run, steps and messages as told so far
         is_over: whether the run is at rest, or the server has said that it is done
     """
 
-    def __init__(self, max_bytes: int, redact: Callable[[str], str]) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self.gathering = Gathering(max_bytes)
         self.is_over = False
         self._parser = EventParser(max_bytes)
+
+    def begin(self, headers: Mapping[str, str], redact: Redact) -> None:
+        """Says what the answer's head says, and what blanks secrets in a text that the server wrote."""
+        self._decoder = Decoder(headers.get("content-encoding", ""))
         self._redact = redact
 
     def feed(self, chunk: bytes) -> Iterator[tuple[Event, tuple[str, ...]]]:
@@ -52,7 +57,7 @@ class StreamReader:
             StreamError: at an `error` event.
             APIResponseError: an event of a run, step or message is not JSON, or there is more than may be held.
         """
-        for raw in self._parser.feed(chunk):
+        for raw in (raw for piece in self._decoder.pieces(chunk) for raw in self._parser.feed(piece)):
             name = raw.name.decode("utf-8", "replace") or "message"
             if name == "error":
                 raise self._error(raw)
@@ -83,8 +88,8 @@ class StreamReader:
             for name in ("message", "code", "type", "param")
             if (value := fields.get(name)) is not None and not isinstance(value, (dict, list))
         }
-        message = " ".join("".join(c if c.isprintable() else " " for c in texts.pop("message", "")).split())
-        return StreamError(message[:500] or "the stream says `error`, and not why", **texts, run=self.gathering.run)
+        message = one_line(texts.pop("message", ""))
+        return StreamError(message or "the stream says `error`, and not why", **texts, run=self.gathering.run)
 
 
 def _read(name: str, data: bytes) -> Any:

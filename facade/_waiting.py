@@ -6,13 +6,22 @@ drives it sends back what the poll gave, or throws the `APIError` for which it g
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from facade._exchange import MAX_WAIT_SEC, Clock, Pause
-from facade.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, RunFailedError
+from facade._exchange import MAX_WAIT_SEC, Clock, Deadline, Pause, is_throttled, one_line
+from facade._options import MAX_SEC
+from facade.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    RunFailedError,
+)
 
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
@@ -48,9 +57,8 @@ def goes_on(run: RunObject) -> bool:
 
 def waiting(
     run_id: str,
-    remaining_sec: Callable[[], float],
+    deadline: Deadline,
     *,
-    deadline_sec: float | None = None,
     poll_sec: float | None = None,
     goes_on: Callable[[RunObject], bool] = goes_on,
     cancel_on_timeout: bool = False,
@@ -60,8 +68,7 @@ def waiting(
 
     Args:
         run_id: for the error's text
-        remaining_sec: what is left of the deadline: infinity without one
-        deadline_sec: the whole of it, for the error's text
+        deadline: of the whole wait; it is running
         poll_sec: the seconds between two polls; None: as the server says, else 1/3, 2/3, 1, after a minute up to 5
         goes_on: whether to wait on, for a run as just read
         cancel_on_timeout: whether to cancel the run when time is up
@@ -87,25 +94,26 @@ def waiting(
                 return run
         except APIError as error:
             failures += 1
-            if not _may_pass(error) or (failures > RIDDEN_OUT and remaining_sec() > 0):
+            if not _may_pass(error) or (failures > RIDDEN_OUT and deadline.remaining_sec() > 0):
                 raise
             asked_sec = (isinstance(error, APIStatusError) and error.retry_after) or 0.0
         pause_sec = max(asked_sec, poll_interval_sec(poll_sec, headers, polls, clock() - began))
         polls += 1
-        if pause_sec < remaining_sec():
+        if pause_sec < deadline.remaining_sec():
             yield Pause(pause_sec)
             continue
-        if (left := remaining_sec()) > 0:
+        if (left := deadline.remaining_sec()) > 0:
             yield Pause(left)
         break
     if cancel_on_timeout:
-        yield Cancel()
+        with contextlib.suppress(APIError):
+            yield Cancel()
     status = "not read once" if run is None else f"still {run.status!r}"
     late = APITimeoutError(
-        f"run {run_id!r} is {status} after deadline_sec={deadline_sec or 0:g}; "
+        f"run {run_id!r} is {status} after deadline_sec={deadline.total_sec:g}; "
         + ("its cancelling was asked for" if cancel_on_timeout else "it goes on: wait again, or cancel it")
     )
-    late.run = run
+    late.run, late.attempts = run, polls
     raise late
 
 
@@ -126,12 +134,30 @@ def poll_interval_sec(poll_sec: float | None, headers: Mapping[str, str], polls:
     return FIRST_POLLS_SEC[polls] if polls < len(FIRST_POLLS_SEC) else min(max(elapsed_sec / 60, 1.0), 5.0)
 
 
+def check_poll_sec(value: Any) -> None:
+    """Refuses an interval that is none.
+
+    Raises:
+        TypeError, ValueError: it is no number of seconds, negative, or endless.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"poll_sec is a number of seconds, not {type(value).__name__}")
+    if not 0 <= value <= MAX_SEC:
+        raise ValueError(f"poll_sec is 0 or more seconds, not {value}")
+
+
+def is_ambiguous(error: APIError) -> bool:
+    """Whether a request that failed so may have done its work all the same."""
+    by_status: bool = isinstance(error, APIStatusError) and error.status_code in (500, 502, 504)
+    return error.sent and (by_status or isinstance(error, (APIConnectionError, APIResponseError)))
+
+
 def _may_pass(error: APIError) -> bool:
     """Whether a poll may succeed after one that failed so."""
     if isinstance(error, APIStatusError):
-        quota_is_used_up = error.status_code == 429 and "insufficient_quota" in (error.code, error.type)
-        passes = (error.status_code == 429 and not quota_is_used_up) or 500 <= error.status_code <= 599
-        return passes and (error.retry_after or 0) <= MAX_WAIT_SEC
+        return (is_throttled(error) or 500 <= error.status_code <= 599) and (error.retry_after or 0) <= MAX_WAIT_SEC
     return isinstance(error, APIConnectionError)
 
 
@@ -145,8 +171,7 @@ def check_ended(run: RunObject) -> None:
         return
     said = {**_mapping(run._json.get("incomplete_details")), **_mapping(run._json.get("last_error"))}
     words = [str(said[name]) for name in ("code", "reason", "message") if isinstance(said.get(name), str)]
-    text = "".join(c if c.isprintable() else " " for c in ": ".join([f"run {run.id!r} is {run.status}", *words]))
-    raise RunFailedError(text if len(text) <= 500 else f"{text[:497]}...", run)
+    raise RunFailedError(one_line(": ".join([f"run {run.id!r} is {run.status}", *words])), run)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

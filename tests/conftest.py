@@ -51,6 +51,8 @@ class Blocking:
             return self._run(_of(value))
         if type(value).__module__.startswith("facade") and type(value).__name__.startswith("Async"):
             return Blocking(value, self._run)
+        if hasattr(value, "__aiter__"):
+            return Blocking(value, self._run)
         return value
 
     def __iter__(self) -> Blocking:

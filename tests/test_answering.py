@@ -20,8 +20,7 @@ from facade._answering import (
     check_awaited,
     output_text,
     processing,
-    read_approvals,
-    read_outputs,
+    read_answers,
     still_waits,
 )
 
@@ -321,14 +320,15 @@ def test_still_waits() -> None:
 def test_bad_outputs(outputs: Any, kind: type[Exception]) -> None:
     """Outputs that cannot be sent are refused, and the parameter is named."""
     with pytest.raises(kind, match=r"^tool_output"):
-        read_outputs("tool_output", outputs)
+        read_answers("outputs", outputs, "tool_output")
 
 
 def test_outputs() -> None:
     """A text goes as it is, anything else as JSON; a list of outputs is as good as a mapping."""
     expected = {"a": "né \ud800", "b": "null", "c": '[1, "é"]', "d": "true", "e": ""}
-    assert read_outputs("outputs", {"a": "né \ud800", "b": None, "c": (1, "é"), "d": True, "e": ""}) == expected
-    assert read_outputs("outputs", [{"tool_call_id": "a", "output": "x"}]) == {"a": "x"}
+    answers = read_answers("outputs", {"a": "né \ud800", "b": None, "c": (1, "é"), "d": True, "e": ""})
+    assert list(answers.values()) == [{"tool_call_id": name, "output": text} for name, text in expected.items()]
+    assert read_answers("outputs", [{"tool_call_id": "a", "output": 1}]) == {"a": {"tool_call_id": "a", "output": "1"}}
     assert json.loads(output_text("x", a_model(a_run()))) == a_run()
 
 
@@ -346,14 +346,14 @@ def test_outputs() -> None:
 def test_bad_approvals(approvals: Any, kind: type[Exception]) -> None:
     """An approval says True or False; what else it says is not shown."""
     with pytest.raises(kind, match=r"^approvals") as caught:
-        read_approvals("approvals", approvals)
+        read_answers("approvals", approvals)
     assert "hush" not in str(caught.value)
 
 
 def test_approvals() -> None:
     """True, False, or a mapping with `approve`, which is merged in."""
     given = {"a": True, "b": False, "c": {"approve": True, "headers": {"X": "y"}}}
-    assert list(read_approvals("approvals", given).values()) == [
+    assert list(read_answers("approvals", given).values()) == [
         {"tool_call_id": "a", "approve": True},
         {"tool_call_id": "b", "approve": False},
         {"tool_call_id": "c", "approve": True, "headers": {"X": "y"}},

@@ -97,5 +97,6 @@ def test_metadata() -> None:
 
 def test_secrets() -> None:
     """Headers, wherever they are in a body, are secrets."""
-    body = {"tools": [{"headers": {"A": "one", "B": "", "C": 3}}], "headers": {"X": "two"}, "other": {"headers": "no"}}
-    assert sorted(secrets_in(body)) == ["one", "two"]
+    tools = [{"headers": {"A": "Bearer one", "B": "", "C": 3}}]
+    body = {"tools": tools, "headers": {"X": "two"}, "other": {"headers": "no"}}
+    assert sorted(secrets_in(body)) == ["Bearer one", "one", "two"]

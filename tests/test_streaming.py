@@ -15,7 +15,7 @@ from openai_thread_runs_api.models import MessageDeltaObject
 DELTA = {
     "id": "msg_1",
     "object": "thread.message.delta",
-    "delta": {"content": [{"index": 0, "text": {"value": "Two"}}]},
+    "delta": {"content": [{"index": 0, "type": "text", "text": {"value": "Two"}}]},
 }
 
 STORY = stream_of(
@@ -32,7 +32,8 @@ class Read:
     """What a stream gives: its events and texts, until it is over or an error ends it."""
 
     def __init__(self, *chunks: bytes, max_bytes: int = 100_000) -> None:
-        self.reader = StreamReader(max_bytes, lambda text: text.replace(KEY, "***"))
+        self.reader = StreamReader(max_bytes)
+        self.reader.begin({}, lambda text: text.replace(KEY, "***"))
         self.events: list[facade.Event] = []
         self.texts: list[str] = []
         self.error: facade.APIError | None = None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wire import a_run
 
 import facade
-from facade._exchange import Pause
+from facade._exchange import Deadline, Pause
 from facade._waiting import Cancel, Poll, check_ended, poll_interval_sec, waiting
 
 HINT = "openai-poll-after-ms"
@@ -31,18 +31,14 @@ class Drive:
     """
 
     def __init__(
-        self, answers: Iterable[Any], *, deadline_sec: float = float("inf"), poll_takes_sec: float = 0, **options: Any
+        self, answers: Iterable[Any], *, deadline_sec: float | None = None, poll_takes_sec: float = 0, **options: Any
     ) -> None:
         self.now = 0.0
         self.pauses: list[float] = []
         self.polls = self.cancels = 0
-        steps = waiting(
-            "run_1",
-            lambda: deadline_sec - self.now,
-            deadline_sec=deadline_sec,
-            clock=lambda: self.now,
-            **options,
-        )
+        deadline = Deadline(deadline_sec, lambda: self.now)
+        deadline.__enter__()
+        steps = waiting("run_1", deadline, clock=lambda: self.now, **options)
         said = iter(answers)
         last: Any = None
         step: Any = next(steps)

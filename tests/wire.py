@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import json
+import re
 import select
 import socket
 import ssl
@@ -58,10 +59,12 @@ class Request:
         headers: by their names in lower case
         connection: the number of the connection it came on, from 1
         number: its own number, from 1
+        body: what came behind the head
     """
 
-    def __init__(self, head: bytes, connection: int, number: int) -> None:
+    def __init__(self, head: bytes, connection: int, number: int, body: bytes = b"") -> None:
         self.head = head
+        self.body = body
         self.connection = connection
         self.number = number
         lines = head.decode("latin-1").split("\r\n")
@@ -74,6 +77,11 @@ class Request:
     def value(self, name: str) -> str | None:
         """The value of a query parameter; None where it was not sent."""
         return dict(self.query).get(name)
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON value."""
+        return json.loads(self.body)
 
 
 class Server:
@@ -145,8 +153,16 @@ class Server:
                         return
                     rest += chunk
                 head, _, rest = rest.partition(b"\r\n\r\n")
+                length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+                size = int(length[1]) if length else 0
+                while len(rest) < size:
+                    chunk = sock.recv(65536)
+                    if not chunk:
+                        return
+                    rest += chunk
+                body, rest = rest[:size], rest[size:]
                 with self._lock:
-                    request = Request(head + b"\r\n\r\n", connection, len(self.requests) + 1)
+                    request = Request(head + b"\r\n\r\n", connection, len(self.requests) + 1, body)
                     self.requests.append(request)
                     self.busy += 1
                     self.most_busy = max(self.most_busy, self.busy)

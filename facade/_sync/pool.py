@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import Any, TypeVar
 
-from facade._auth import Credentials, Redact, Secret, redacting
+from facade._auth import Credentials, Redact, Secret, also_redacting, redacting
 from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
 from facade._http import Answer, closed_error, failure, is_transport_error, make_request
 from facade._network_sync import CancelToken, Connection, first_home, home, pause, resolve_key
@@ -136,6 +136,7 @@ class Pool:
         redact: Redact = str
         answer: Answer | None = None
         keep = False
+        opened: OpenStream | None = None
         bound = attempt.limit()
         try:
             credentials = settings.auth.fixed_credentials()
@@ -143,7 +144,7 @@ class Pool:
                 with connection.time_limit(bound[0]):
                     credentials = _ask_for_key(settings)
                 bound = attempt.limit()
-            redact = credentials.redact
+            redact = also_redacting(credentials.redact, call.secrets)
             reset = redacting.set(redact)
             try:
                 with connection.time_limit(bound[0]):
@@ -151,8 +152,11 @@ class Pool:
                         token.watch(connection)
                     request = make_request(call, settings, credentials)
                     status_code, headers = connection.send(request)
+                    answer = Answer(status_code, headers, settings.max_response_bytes, redact)
+                    if call.is_stream and answer.is_event_stream:
+                        opened = OpenStream(self, connection, call, settings, attempt, answer.headers, redact)
+                        return Reply(status_code, answer.headers, b"", redact, opened)
                     try:
-                        answer = Answer(status_code, headers, settings.max_response_bytes, redact)
                         for chunk in connection.chunks():
                             if not answer.feed(chunk):
                                 break
@@ -172,7 +176,69 @@ class Pool:
         finally:
             if token is not None:
                 token.watch(None)
-            self.release(connection, keep)
+            if opened is None:
+                self.release(connection, keep)
+
+
+class OpenStream:
+    """An event stream whose head has come: gives the rest as it comes, and holds a connection until it is closed.
+
+    Args:
+        pool, connection: what was acquired, and where
+        call, settings, attempt: what was asked, by whom; each chunk may take what the attempt may
+        headers: of the answer
+        redact: blanks secrets in a text that the server wrote
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        connection: Connection,
+        call: Call[Any],
+        settings: Settings,
+        attempt: Attempt,
+        headers: dict[str, str],
+        redact: Redact,
+    ) -> None:
+        self._pool, self._connection, self._call = pool, connection, call
+        self._settings, self._attempt, self.headers, self.redact = settings, attempt, headers, redact
+        self._chunks = iter(connection.chunks())
+
+    def read(self) -> bytes | None:
+        """The next bytes, as they came; None at the end.
+
+        Raises:
+            APIError: nothing came in time, or the connection broke.
+        """
+        connection, bound = self._connection, self._attempt.limit()
+        reset = redacting.set(self.redact)
+        try:
+            with connection.time_limit(bound[0]):
+                return next(self._chunks, None)
+        except Exception as error:
+            if not is_transport_error(error):
+                raise
+            if connection.is_aborted and self._pool.is_closed:
+                problem: Reply | APIError = closed_error(self._call)
+            else:
+                timed_out_by = bound if connection.limit_has_passed() else None
+                problem = failure(self._call, self._settings, error, None, self.redact, timed_out_by)
+        finally:
+            redacting.reset(reset)
+        assert isinstance(problem, APIError)
+        problem.attempts = 1
+        raise problem
+
+    def abort(self) -> None:
+        """Wakes whoever reads."""
+        self._connection.abort()
+
+    def close(self) -> None:
+        """Gives the connection back, which is dropped: nobody knows what would still come on it."""
+        self._pool.release(self._connection, keep=False)
+        if (close := getattr(self._chunks, "close", None)) is not None:
+            close()
+        self._connection.finish()
 
 
 def _ask_for_key(settings: Settings) -> Credentials:

@@ -1,0 +1,83 @@
+"""What every resource is: a way to ask over a client's connections, with its settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from facade._answers import Page
+from facade._arguments import RunKey, is_one
+from facade._async.walks import AsyncWalk
+from facade._exchange import Call, Deadline
+from facade._options import LimitOptions, Settings, check_concurrency
+from facade._paging import ListCursor
+
+if TYPE_CHECKING:
+    from facade._async.pool import AsyncPool
+
+T = TypeVar("T")
+
+PAGE_SIZE = 100
+"""What a walk asks for: the largest page that servers give."""
+
+
+class AsyncResource:
+    """Asks over a client's connections, with its settings."""
+
+    _name: str
+
+    def __init__(self, pool: AsyncPool, settings: Settings) -> None:
+        self._pool = pool
+        self._settings = settings
+
+    async def _ask(self, method: str, call: Call[T], options: LimitOptions) -> T:
+        limits = self._settings.limits
+        if options:
+            limits = limits.override(f"{self._name}.{method}", options)
+        with Deadline(limits.deadline_sec) as deadline:
+            return await self._pool.run(call, self._settings, limits, deadline)
+
+    def _walk(
+        self,
+        one_or_many: Any,
+        what: str,
+        ask: Callable[[Any, str | None], Call[Page[T]]],
+        key: Callable[[Any], Any],
+        after: str | None,
+        concurrency: int,
+        in_order: bool,
+        options: LimitOptions,
+    ) -> AsyncWalk[T]:
+        """A walk over one list or several; one is checked now, each of many when its turn comes.
+
+        Args:
+            one_or_many: what the caller gave
+            what: a word for what a list belongs to, for the repr
+            ask: makes the call for a list's page behind a cursor
+            key: what names a list, of what the caller gave for it
+        """
+        from facade._prefetch_async import AsyncPrefetch
+
+        limits = self._settings.limits.override(f"{self._name}.all", options)
+        deadline = Deadline(limits.deadline_sec)
+        check_concurrency("concurrency", concurrency)
+
+        async def fetch(cursor: ListCursor[T], token: Any) -> Page[T]:
+            return await self._pool.run(cursor.next_call(), self._settings, limits, deadline, token)
+
+        is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, (Iterable, AsyncIterable))
+        if not is_many:
+            name = key(one_or_many)
+            one = ListCursor(lambda cursor: ask(name, cursor), after)
+            shown = what if name is None else f"{what} {name.run_id if isinstance(name, RunKey) else name}"
+            return AsyncWalk(AsyncPrefetch.of_one(one, fetch), f"{self._name} of {shown}", deadline, after)
+        if after is not None:
+            raise ValueError("after resumes the walk over a single one; leave it out where many are walked")
+
+        def make(item: Any) -> ListCursor[T]:
+            name = key(item)
+            ids = name._asdict() if isinstance(name, RunKey) else {"thread_id": name}
+            return ListCursor(lambda cursor: ask(name, cursor), **ids)
+
+        reader = AsyncPrefetch(make, one_or_many, concurrency, in_order, fetch)
+        return AsyncWalk(reader, f"{self._name} of several {what}s", deadline, None)

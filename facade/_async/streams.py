@@ -1,0 +1,249 @@
+"""A run's event stream, as it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from facade._arguments import RunKey, run_key
+from facade._exchange import Call, Deadline
+from facade._gathering import MESSAGE, STEP
+from facade._streaming import AT_REST, Event, StreamReader
+from facade._waiting import is_one_of
+from facade.errors import APIConnectionError, APIError, APITimeoutError, StreamCutError
+
+if TYPE_CHECKING:
+    from facade._async.pool import AsyncPool
+    from facade._options import Limits, Settings
+    from openai_thread_runs_api.models import MessageObject, RunObject, RunStepObject
+
+logger = logging.getLogger("facade")
+
+Told = tuple[Event, tuple[str, ...]]
+
+
+class AsyncRunStream(AsyncIterator[Event]):
+    """Iterates over a run's events (`Event`) as they come.
+
+    A context manager; leaving it, closing it and its end let go of the connection, and none of these cancels the run.
+    The request goes out on entering it or with the first event. It is over once the run is at rest or waits for an
+    answer, or the server says `done`. Where a server gives no stream, the run is followed by polling, and the events
+    are the run as started, its steps and messages, and the run at rest.
+
+    Iterating raises StreamError where the server says that something went wrong, StreamCutError where the stream ends
+    before the run is at rest (`result` goes on), APITimeoutError where `timeout_sec` passes without a byte or
+    `deadline_sec` in all, and what the method that gave the stream raises.
+    """
+
+    def __init__(
+        self,
+        pool: AsyncPool,
+        settings: Settings,
+        call: Call[Any],
+        limits: Limits,
+        run: RunKey | None,
+        follow: Callable[..., Any],
+    ) -> None:
+        self._source = _Source(pool, settings, call, limits, follow)
+        self._key = run
+        self._failure: APIError | None = None
+        self._has_begun = self._is_closed = False
+        self._events: Any = self._source.events()
+
+    @property
+    def run(self) -> RunObject | None:
+        """The run as told last; None before it was."""
+        run: RunObject | None = self._source.reader.gathering.run
+        return run
+
+    @property
+    def steps(self) -> list[RunStepObject]:
+        """The steps as gathered so far, in order of first appearance."""
+        return self._source.reader.gathering.steps
+
+    @property
+    def messages(self) -> list[MessageObject]:
+        """The messages as gathered so far, in order of first appearance."""
+        return self._source.reader.gathering.messages
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        return (await self._next())[0]
+
+    async def text(self) -> AsyncIterator[str]:
+        """The pieces of text that the assistant writes, as they come; whatever else comes is gathered."""
+        while True:
+            try:
+                _, texts = await self._next()
+            except StopAsyncIteration:
+                return
+            for text in texts:
+                yield text
+
+    async def _next(self) -> Told:
+        await self._begin()
+        told = await self._advance()
+        if told is None:
+            raise StopAsyncIteration
+        return told
+
+    async def _begin(self) -> None:
+        if not self._has_begun and not self._is_closed:
+            self._has_begun = True
+            await self._advance()
+
+    async def _advance(self) -> Told | None:
+        try:
+            told = await anext(self._events, None)
+        except APIError as error:
+            if self._is_closed:  # from elsewhere, which ended the wait for the next event
+                return None
+            self._failure = error
+            raise
+        if self._is_closed:
+            await self._events.aclose()
+            return None
+        return told
+
+    async def result(self) -> RunObject:
+        """Reads to the end; what the stream does not tell is read afterwards.
+
+        Returns:
+            The run at rest, or waiting for an answer. Where the stream was cut or closed before that, the run is
+            followed by polling, and its steps and messages are read (a warning in the log says where they cannot be);
+            where the server said `done` before that, the run is followed.
+
+        Raises:
+            APIError: as iterating does, but for StreamCutError: that only where no run was told.
+        """
+        with contextlib.suppress(StreamCutError):
+            async for _ in self:
+                pass
+        if self._failure is not None and not isinstance(self._failure, StreamCutError):
+            raise self._failure
+        if self.run is not None and is_one_of(self.run.status, AT_REST):
+            return self.run
+        key = self._key if self.run is None else run_key(self.run, self._key and self._key.thread_id)
+        if key is None:
+            raise self._failure or StreamCutError("the stream is over, and has not told its run")
+        return await self._source.read_lost(key)
+
+    async def aclose(self) -> None:
+        """Lets go of the connection; the run goes on. Where another thread or task is reading, that ends."""
+        self._is_closed = True
+        if self._source.opened is not None:
+            self._source.opened.abort()
+        with contextlib.suppress(RuntimeError, ValueError):  # it is being read: whoever does that lets go
+            await self._events.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(run={self.run and self.run.id!r}, status={self.run and self.run.status!r})"
+
+
+class _Source:
+    """Where a stream's events come from; apart from the stream, so that one that nobody holds any more is let go."""
+
+    def __init__(
+        self,
+        pool: AsyncPool,
+        settings: Settings,
+        call: Call[Any],
+        limits: Limits,
+        follow: Callable[..., Any],
+    ) -> None:
+        self._pool, self._settings, self._call, self._limits, self._follow = pool, settings, call, limits, follow
+        self._deadline = Deadline(limits.deadline_sec)
+        self.reader = StreamReader(settings.max_response_bytes)
+        self.opened: Any = None
+
+    async def events(self) -> AsyncIterator[Told]:
+        """The events; first of all, once an answer has begun, one that is none."""
+        with self._deadline:
+            answer = await self._pool.run(self._call, self._settings, self._limits, self._deadline)
+        if not hasattr(answer, "redact"):  # the run itself
+            yield Event("", None), ()
+            async for told in self._polled(answer):
+                yield told
+            return
+        self.opened = answer
+        self.reader.begin(answer.headers, answer.redact)
+        try:
+            yield Event("", None), ()
+            while not self.reader.is_over:
+                with self._deadline:
+                    chunk = await self._chunk()
+                for told in self.reader.feed(chunk):
+                    yield told
+        except APIError as error:
+            self._call.about(error)
+            raise
+        finally:
+            await answer.aclose()
+
+    async def _chunk(self) -> bytes:
+        try:
+            chunk: bytes | None = await self.opened.read()
+            problem = "the stream ended"
+        except APITimeoutError:
+            raise
+        except APIConnectionError as error:
+            if self._pool.is_closed:
+                raise
+            chunk, problem = None, error.message
+        if chunk is None:
+            run = self.reader.gathering.run
+            raise StreamCutError(f"{problem}, before the run was at rest; result() follows it", run)
+        return chunk
+
+    async def _polled(self, run: RunObject) -> AsyncIterator[Told]:
+        """The events of a run whose server gives no stream."""
+        key = run_key(run)
+        if not is_one_of(run.status, AT_REST):
+            yield self._told(f"thread.run.{run.status}", run)
+        run = await self.read_lost(key)
+        gathering = self.reader.gathering
+        for step in gathering.steps:
+            yield self._told(f"{STEP}.{step.status}", step)
+        for message in gathering.messages:
+            yield self._told(f"{MESSAGE}.completed", message)
+        yield self._told(f"thread.run.{run.status}", run)
+        self.reader.is_over = True
+
+    def _told(self, name: str, item: Any) -> Told:
+        data, texts = self.reader.gathering.take(name, item._json)
+        return Event(name, data), texts
+
+    async def read_lost(self, key: RunKey) -> RunObject:
+        """Follows the run by polling; reads its steps and messages where the stream has not told all."""
+        from facade._async.resources import AsyncMessages, AsyncSteps
+
+        gathering, left = self.reader.gathering, self._deadline.remaining_sec
+        with self._deadline:
+            run: RunObject = await self._follow(key, self._limits, self._deadline)
+            gathering.run = run
+            if self.reader.is_over:
+                return run
+            limits = self._limits._replace(deadline_sec=max(left(), 0.001))
+            settings = self._settings._replace(limits=limits)
+            try:
+                steps = AsyncSteps(self._pool, settings).all(key._asdict())
+                gathering.put(STEP, [step async for step in steps])
+                messages = AsyncMessages(self._pool, settings).all(key.thread_id, run_id=key.run_id)
+                gathering.put(MESSAGE, [message async for message in messages if message.run_id in (None, key.run_id)])
+            except APIError as error:
+                logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
+        return run

@@ -1,0 +1,250 @@
+# Derived by scripts/unasync.py from facade/_async/streams.py: change that one.
+"""A run's event stream, as it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from facade._arguments import RunKey, run_key
+from facade._exchange import Call, Deadline
+from facade._gathering import MESSAGE, STEP
+from facade._streaming import AT_REST, Event, StreamReader
+from facade._waiting import is_one_of
+from facade.errors import APIConnectionError, APIError, APITimeoutError, StreamCutError
+
+if TYPE_CHECKING:
+    from facade._options import Limits, Settings
+    from facade._sync.pool import Pool
+    from openai_thread_runs_api.models import MessageObject, RunObject, RunStepObject
+
+logger = logging.getLogger("facade")
+
+Told = tuple[Event, tuple[str, ...]]
+
+
+class RunStream(Iterator[Event]):
+    """Iterates over a run's events (`Event`) as they come.
+
+    A context manager; leaving it, closing it and its end let go of the connection, and none of these cancels the run.
+    The request goes out on entering it or with the first event. It is over once the run is at rest or waits for an
+    answer, or the server says `done`. Where a server gives no stream, the run is followed by polling, and the events
+    are the run as started, its steps and messages, and the run at rest.
+
+    Iterating raises StreamError where the server says that something went wrong, StreamCutError where the stream ends
+    before the run is at rest (`result` goes on), APITimeoutError where `timeout_sec` passes without a byte or
+    `deadline_sec` in all, and what the method that gave the stream raises.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        settings: Settings,
+        call: Call[Any],
+        limits: Limits,
+        run: RunKey | None,
+        follow: Callable[..., Any],
+    ) -> None:
+        self._source = _Source(pool, settings, call, limits, follow)
+        self._key = run
+        self._failure: APIError | None = None
+        self._has_begun = self._is_closed = False
+        self._events: Any = self._source.events()
+
+    @property
+    def run(self) -> RunObject | None:
+        """The run as told last; None before it was."""
+        run: RunObject | None = self._source.reader.gathering.run
+        return run
+
+    @property
+    def steps(self) -> list[RunStepObject]:
+        """The steps as gathered so far, in order of first appearance."""
+        return self._source.reader.gathering.steps
+
+    @property
+    def messages(self) -> list[MessageObject]:
+        """The messages as gathered so far, in order of first appearance."""
+        return self._source.reader.gathering.messages
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        return (self._next())[0]
+
+    def text(self) -> Iterator[str]:
+        """The pieces of text that the assistant writes, as they come; whatever else comes is gathered."""
+        while True:
+            try:
+                _, texts = self._next()
+            except StopIteration:
+                return
+            for text in texts:
+                yield text
+
+    def _next(self) -> Told:
+        self._begin()
+        told = self._advance()
+        if told is None:
+            raise StopIteration
+        return told
+
+    def _begin(self) -> None:
+        if not self._has_begun and not self._is_closed:
+            self._has_begun = True
+            self._advance()
+
+    def _advance(self) -> Told | None:
+        try:
+            told = next(self._events, None)
+        except APIError as error:
+            if self._is_closed:  # from elsewhere, which ended the wait for the next event
+                return None
+            self._failure = error
+            raise
+        if self._is_closed:
+            self._events.close()
+            return None
+        return told
+
+    def result(self) -> RunObject:
+        """Reads to the end; what the stream does not tell is read afterwards.
+
+        Returns:
+            The run at rest, or waiting for an answer. Where the stream was cut or closed before that, the run is
+            followed by polling, and its steps and messages are read (a warning in the log says where they cannot be);
+            where the server said `done` before that, the run is followed.
+
+        Raises:
+            APIError: as iterating does, but for StreamCutError: that only where no run was told.
+        """
+        with contextlib.suppress(StreamCutError):
+            for _ in self:
+                pass
+        if self._failure is not None and not isinstance(self._failure, StreamCutError):
+            raise self._failure
+        if self.run is not None and is_one_of(self.run.status, AT_REST):
+            return self.run
+        key = self._key if self.run is None else run_key(self.run, self._key and self._key.thread_id)
+        if key is None:
+            raise self._failure or StreamCutError("the stream is over, and has not told its run")
+        return self._source.read_lost(key)
+
+    def close(self) -> None:
+        """Lets go of the connection; the run goes on. Where another thread or task is reading, that ends."""
+        self._is_closed = True
+        if self._source.opened is not None:
+            self._source.opened.abort()
+        with contextlib.suppress(RuntimeError, ValueError):  # it is being read: whoever does that lets go
+            self._events.close()
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(run={self.run and self.run.id!r}, status={self.run and self.run.status!r})"
+
+
+class _Source:
+    """Where a stream's events come from; apart from the stream, so that one that nobody holds any more is let go."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        settings: Settings,
+        call: Call[Any],
+        limits: Limits,
+        follow: Callable[..., Any],
+    ) -> None:
+        self._pool, self._settings, self._call, self._limits, self._follow = pool, settings, call, limits, follow
+        self._deadline = Deadline(limits.deadline_sec)
+        self.reader = StreamReader(settings.max_response_bytes)
+        self.opened: Any = None
+
+    def events(self) -> Iterator[Told]:
+        """The events; first of all, once an answer has begun, one that is none."""
+        with self._deadline:
+            answer = self._pool.run(self._call, self._settings, self._limits, self._deadline)
+        if not hasattr(answer, "redact"):  # the run itself
+            yield Event("", None), ()
+            for told in self._polled(answer):
+                yield told
+            return
+        self.opened = answer
+        self.reader.begin(answer.headers, answer.redact)
+        try:
+            yield Event("", None), ()
+            while not self.reader.is_over:
+                with self._deadline:
+                    chunk = self._chunk()
+                for told in self.reader.feed(chunk):
+                    yield told
+        except APIError as error:
+            self._call.about(error)
+            raise
+        finally:
+            answer.close()
+
+    def _chunk(self) -> bytes:
+        try:
+            chunk: bytes | None = self.opened.read()
+            problem = "the stream ended"
+        except APITimeoutError:
+            raise
+        except APIConnectionError as error:
+            if self._pool.is_closed:
+                raise
+            chunk, problem = None, error.message
+        if chunk is None:
+            run = self.reader.gathering.run
+            raise StreamCutError(f"{problem}, before the run was at rest; result() follows it", run)
+        return chunk
+
+    def _polled(self, run: RunObject) -> Iterator[Told]:
+        """The events of a run whose server gives no stream."""
+        key = run_key(run)
+        if not is_one_of(run.status, AT_REST):
+            yield self._told(f"thread.run.{run.status}", run)
+        run = self.read_lost(key)
+        gathering = self.reader.gathering
+        for step in gathering.steps:
+            yield self._told(f"{STEP}.{step.status}", step)
+        for message in gathering.messages:
+            yield self._told(f"{MESSAGE}.completed", message)
+        yield self._told(f"thread.run.{run.status}", run)
+        self.reader.is_over = True
+
+    def _told(self, name: str, item: Any) -> Told:
+        data, texts = self.reader.gathering.take(name, item._json)
+        return Event(name, data), texts
+
+    def read_lost(self, key: RunKey) -> RunObject:
+        """Follows the run by polling; reads its steps and messages where the stream has not told all."""
+        from facade._sync.resources import Messages, Steps
+
+        gathering, left = self.reader.gathering, self._deadline.remaining_sec
+        with self._deadline:
+            run: RunObject = self._follow(key, self._limits, self._deadline)
+            gathering.run = run
+            if self.reader.is_over:
+                return run
+            limits = self._limits._replace(deadline_sec=max(left(), 0.001))
+            settings = self._settings._replace(limits=limits)
+            try:
+                steps = Steps(self._pool, settings).all(key._asdict())
+                gathering.put(STEP, [step for step in steps])
+                messages = Messages(self._pool, settings).all(key.thread_id, run_id=key.run_id)
+                gathering.put(MESSAGE, [message for message in messages if message.run_id in (None, key.run_id)])
+            except APIError as error:
+                logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
+        return run
