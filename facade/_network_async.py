@@ -236,12 +236,13 @@ class _Stream(httpcore.AsyncNetworkStream):
         loop, protocol = asyncio.get_running_loop(), self._protocol
         try:
             transport = await loop.start_tls(protocol.transport, protocol, ssl_context, server_hostname=server_hostname)
-        except (OSError, ssl.SSLError) as error:
+        except BaseException as error:
             protocol.drop()
-            raise httpcore.ConnectError(str(error) or "the connection was closed in the TLS handshake") from error
-        except BaseException:
-            protocol.drop()
-            raise
+            # Where TLS goes inside TLS to a proxy, asyncio fails on its own failure; what led to that is the problem.
+            problem = error.__context__ if isinstance(error, TypeError) else error
+            if not isinstance(problem, OSError):
+                raise
+            raise httpcore.ConnectError(str(problem) or "the connection was closed in the TLS handshake") from problem
         if transport is None:
             raise httpcore.ConnectError("the connection was closed in the TLS handshake")
         protocol.transport = transport

@@ -69,19 +69,22 @@ class CancelToken:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._lock = threading.Lock()
         self._connection: Connection | None = None
 
     def watch(self, connection: Connection | None) -> None:
         """Says which connection the thread uses now; None for none, when another may use it."""
-        self._connection = connection
-        if connection is not None and self._event.is_set():
-            connection.abort()
+        with self._lock:
+            self._connection = connection
+            if connection is not None and self._event.is_set():
+                connection.abort()
 
     def cancel(self) -> None:
         """Breaks off the wait, now or when it begins."""
-        self._event.set()
-        if (connection := self._connection) is not None:
-            connection.abort()
+        with self._lock:
+            self._event.set()
+            if self._connection is not None:
+                self._connection.abort()
 
     def wait(self, sec: float) -> None:
         """Waits some seconds, less where broken off."""
@@ -96,6 +99,49 @@ def pause(sec: float, token: CancelToken | None) -> None:
         token.wait(sec)
 
 
+class _Wire:
+    """What the network streams of a connection know of the attempt under way: its end, and whether it is broken off."""
+
+    def __init__(self) -> None:
+        self.end = math.inf
+        self.incoming = Incoming()
+        self.is_aborted = False
+        self._lock = threading.Lock()
+        self._stream: httpcore.NetworkStream | None = None
+        self._socket: socket.socket | None = None
+
+    def use(self, stream: httpcore.NetworkStream | None, sock: socket.socket | None) -> None:
+        """Says what the connection goes over now."""
+        with self._lock:
+            self._stream, self._socket = stream, sock
+
+    def abort(self) -> None:
+        """Wakes the thread that waits for the socket, from another thread; that thread closes it."""
+        with self._lock:
+            self.is_aborted = True
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Closes the socket, without any lock of httpcore's, which an interrupted thread may hold."""
+        with self._lock:
+            stream, self._stream, self._socket = self._stream, None, None
+        if stream is not None:
+            stream.close()
+
+    def left_sec(self, passed: type[Exception]) -> float | None:
+        """What a wait for the network may take; None for no limit."""
+        if self.is_aborted:
+            raise httpcore.ReadError("broken off")
+        if self.end == math.inf:
+            return None
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise passed("the time limit passed")
+        return left if left < MAX_WAIT_SEC else None
+
+
 class Connection:
     """One connection, used by one attempt at a time.
 
@@ -105,13 +151,8 @@ class Connection:
 
     def __init__(self, route: Route) -> None:
         self.route = route
-        self._end = math.inf
+        self._wire = _Wire()
         self._limit_sec: float | None = None
-        self._is_aborted = False
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self._stream: _Stream | None = None
-        self._incoming = Incoming()
         self._http: httpcore.ConnectionInterface | None = None
         self.response: Any = None
         if route.transport is None:
@@ -119,29 +160,29 @@ class Connection:
                 ssl_context=route.ssl_context() if route.scheme == b"https" else None,
                 proxy=None if route.proxy is None else route.proxy.as_httpcore(),
                 keepalive_expiry=KEEP_SEC,
-                network_backend=_Backend(self),
+                network_backend=_Backend(self._wire),
             )
             origin = httpcore.URL(scheme=route.scheme, host=route.host, port=route.port, target=b"/").origin
             self._http = pool.create_connection(origin)
 
     def time_limit(self, sec: float | None) -> contextlib.AbstractContextManager[None]:
         """A context in which what happens is bounded to so many seconds from now; None for no limit."""
-        self._end = math.inf if sec is None else time.monotonic() + sec
+        self._wire.end = math.inf if sec is None else time.monotonic() + sec
         self._limit_sec = sec
         return _NOTHING
 
     def limit_has_passed(self) -> bool:
         """Whether the time limit that was set last has passed."""
-        return time.monotonic() >= self._end
+        return time.monotonic() >= self._wire.end
 
     def send(self, request: httpcore.Request) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Sends a request; gives the answer's status and headers. `chunks` gives its body."""
-        self._incoming.begin()
+        self._wire.incoming.begin()
         if self._http is None:
             self.response = self.route.transport.handle_request(as_httpx(request, self._limit_sec))
             return self.response.status_code, self.response.headers.raw
         self.response = self._http.handle_request(request)
-        self._incoming.body_begins(self.response.headers)
+        self._wire.incoming.body_begins(self.response.headers)
         return self.response.status, self.response.headers
 
     def chunks(self) -> Iterable[bytes]:
@@ -155,7 +196,8 @@ class Connection:
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
-        return self._http is not None and self._http.is_idle() and self._incoming.is_at_end()
+        is_idle: bool = self._http is not None and self._http.is_idle()
+        return is_idle and self._wire.incoming.is_at_end() and not self.is_aborted
 
     def is_alive(self) -> bool:
         """Whether it can still be used, after nobody did for a while."""
@@ -163,83 +205,64 @@ class Connection:
 
     def abort(self) -> None:
         """Wakes the thread that waits for this connection, from another thread; that thread closes it."""
-        with self._lock:
-            self._is_aborted = True
-            if self._socket is not None:
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        self._wire.abort()
 
     @property
     def is_aborted(self) -> bool:
         """Whether `abort` was called."""
-        return self._is_aborted
+        return self._wire.is_aborted
 
     def close(self) -> None:
-        """Closes the socket, in the thread that uses the connection, without any lock of httpcore's."""
-        if self._stream is not None:
-            self._stream.close()
+        """Closes the socket, in the thread that uses the connection."""
+        self._wire.close()
 
-    def _uses(self, stream: _Stream | None, sock: socket.socket | None) -> None:
-        with self._lock:
-            self._stream, self._socket = stream, sock
-
-    def _left_sec(self, passed: type[Exception]) -> float | None:
-        """What a wait for the network may take; None for no limit."""
-        if self._is_aborted:
-            raise httpcore.ReadError("broken off")
-        if self._end == math.inf:
-            return None
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise passed("the time limit passed")
-        return left if left < MAX_WAIT_SEC else None
+    __del__ = close  # where a signal's exception came before it was released
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, connection: Connection) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, wire: _Wire) -> None:
         self._stream = stream
-        self._connection = connection
-        connection._uses(self, stream.get_extra_info("socket"))
-        if connection.is_aborted:
-            stream.close()
+        self._wire = wire
+        wire.use(stream, stream.get_extra_info("socket"))
+        if wire.is_aborted:
+            wire.close()
             raise httpcore.ConnectError("broken off")
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        incoming = self._connection._incoming
+        incoming = self._wire.incoming
         if not incoming.pending:
-            incoming.receive(self._stream.read(max_bytes, self._connection._left_sec(httpcore.ReadTimeout)))
+            incoming.receive(self._stream.read(max_bytes, self._wire.left_sec(httpcore.ReadTimeout)))
         return incoming.hand_over()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._connection._left_sec(httpcore.WriteTimeout))
+        self._stream.write(buffer, self._wire.left_sec(httpcore.WriteTimeout))
 
     def close(self) -> None:
-        self._connection._uses(None, None)
-        self._stream.close()
+        self._wire.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        connection, sock = self._connection, self._stream.get_extra_info("socket")
-        left = connection._left_sec(httpcore.ConnectTimeout)
+        wire, stream, sock = self._wire, self._stream, self._stream.get_extra_info("socket")
+        left = wire.left_sec(httpcore.ConnectTimeout)
         if isinstance(sock, ssl.SSLSocket):  # TLS to the endpoint inside TLS to a proxy: this socket stays
-            return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), connection)
+            return _Stream(stream.start_tls(ssl_context, server_hostname, left), wire)
         # The handshake goes on under another socket object; a duplicate of this one can still be shut down.
         with sock.dup() as duplicate:
-            connection._uses(self, duplicate)
+            wire.use(stream, duplicate)
             try:
-                return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), connection)
-            finally:
-                if connection._socket is duplicate:
-                    connection._uses(None, None)
+                return _Stream(stream.start_tls(ssl_context, server_hostname, left), wire)
+            except BaseException:
+                wire.close()
+                raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
         self._backend = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -260,14 +283,14 @@ class _Backend(httpcore.NetworkBackend):
             raise httpcore.ConnectError(str(error)) from error
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for others, (*_, address) in zip(reversed(range(len(found))), found, strict=True):
-            left = self._connection._left_sec(httpcore.ConnectTimeout)
+            left = self._wire.left_sec(httpcore.ConnectTimeout)
             share = left if not others else MAX_SHARE_SEC if left is None else min(MAX_SHARE_SEC, left / (others + 1))
             try:
                 stream = self._backend.connect_tcp(str(address[0]), port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return _Stream(stream, self._connection)
+                return _Stream(stream, self._wire)
         raise failure
 
 

@@ -194,7 +194,8 @@ class Prefetch(Generic[T]):
         with self._changed:
             self._is_closed = True
             self._window.close()
-            self._room.notify()
+            self._room.notify_all()
+            self._changed.notify_all()
         threads = list(self._workers)
         for token in list(self._workers.values()):
             self._to_fetch.put(None)

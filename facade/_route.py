@@ -103,7 +103,7 @@ def check_verify(name: str, value: Any) -> Any:
 
 @cache
 def _load(path: str, said_by: str) -> ssl.SSLContext:
-    is_folder = os.path.isdir(path)
+    is_folder: bool = os.path.isdir(path) and said_by != "SSL_CERT_FILE"
     try:
         return ssl.create_default_context(cafile=None if is_folder else path, capath=path if is_folder else None)
     except (OSError, ValueError) as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 from facade._answers import Page
 from facade._arguments import Order, RunLike, ThreadLike, is_one, run_key, thread_key
 from facade._auth import ApiKey, AuthType, Secret
-from facade._options import DEFAULTS, LimitOptions, refuse_unknown
+from facade._options import DEFAULTS, LimitOptions, option, refuse_unknown
 from facade._sync.client import Client, outside_stacklevel
 from facade._sync.walks import Walk
 from facade.errors import MoreDataWarning
@@ -38,6 +38,7 @@ class CmdletOptions(LimitOptions, total=False):
 CMDLET_OPTIONS = tuple(CmdletOptions.__annotations__)
 
 _shared: list[Pool] = []
+_made_of: list[Any] = []
 
 
 def _client(cmdlet: str, given: CmdletOptions) -> Client:
@@ -52,6 +53,10 @@ def _client(cmdlet: str, given: CmdletOptions) -> Client:
 
         _shared.append(Pool())
         atexit.register(_shared[0].close)
+    configured = [option(name, {}) for name in ("verify", "proxy", "transport")]
+    if configured != _made_of:  # what was connected by other means is not wanted any more
+        _made_of[:] = configured
+        _shared[0].close_idle()
     return Client._sharing(_shared[0], given)
 
 

@@ -89,10 +89,15 @@ class Pool:
         if self._home == home():
             for connection in list(self._busy):
                 connection.abort()
-            for idle in list(self._idle.values()):
-                for _, connection in list(idle):
-                    connection.close()
+            self.close_idle()
         self._idle, self._busy = {}, set()
+
+    def close_idle(self) -> None:
+        """Closes the connections that no request uses."""
+        idle, self._idle = self._idle, {}
+        for connections in idle.values():
+            for _, connection in connections:
+                connection.close()
 
     def run(
         self,
@@ -132,12 +137,12 @@ class Pool:
         self, call: Call[Any], settings: Settings, attempt: Attempt, token: CancelToken | None
     ) -> Reply | APIError:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
-        connection = self.acquire(settings.route)
         redact: Redact = str
         answer: Answer | None = None
         keep = False
         opened: OpenStream | None = None
         bound = attempt.limit()
+        connection = self.acquire(settings.route)
         try:
             credentials = settings.auth.fixed_credentials()
             if credentials is None:
