@@ -25,7 +25,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a file, it finds the modules beside it
 
-from scripts.spec.differences import as_text, describe  # noqa: E402
+from scripts.spec.comparing import describe  # noqa: E402
+from scripts.spec.differences import as_text  # noqa: E402
 from scripts.spec.normalising import METHODS  # noqa: E402
 from scripts.spec.overlay import find, lines  # noqa: E402
 from scripts.spec.pinning import pin  # noqa: E402

@@ -11,6 +11,7 @@ import yaml
 
 from scripts.spec import diff as spec_diff
 from scripts.spec import differences as diff
+from scripts.spec.comparing import describe
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,7 +53,7 @@ def pinned(it: Any = None, required: bool = False, **schemas: Any) -> dict[str, 
 
 def only(old: dict[str, Any], new: dict[str, Any]) -> Any:
     """Give the one difference between two specs."""
-    (difference,) = diff.describe(old, new)
+    (difference,) = describe(old, new)
     return difference
 
 
@@ -169,7 +170,7 @@ def test_a_renamed_schema_is_compared_under_its_old_name() -> None:
     old = pinned(ref("Old"), Old={"type": "object", "properties": {"a": STRING}})
     new = pinned(ref("New"), New={"type": "object", "properties": {"a": STRING, "b": STRING}})
 
-    field, name = diff.describe(old, new)
+    field, name = describe(old, new)
 
     assert (field.place, field.words, field.breaks) == ("Old.b", "added", NOBODY)
     assert (name.place, name.words, name.breaks) == ("Old", "is called `New` now", BOTH)
@@ -186,7 +187,7 @@ def test_the_form_that_a_schema_is_written_in_is_no_difference() -> None:
     }
     a = {"type": "object", "properties": {"a": STRING}, "required": ["a"]}
 
-    assert diff.describe(pinned(whole), pinned(parts, A=a)) == []
+    assert describe(pinned(whole), pinned(parts, A=a)) == []
 
 
 def test_null_that_a_shared_schema_lets_be_is_reported_there() -> None:
@@ -237,7 +238,7 @@ def test_parameters_of_a_get_concern_readers_too(update: dict[str, Any], words: 
     new = pinned()
     new["paths"]["/threads/{thread_id}/runs"]["get"]["parameters"][0].update(update)
 
-    differences = diff.describe(pinned(), new)
+    differences = describe(pinned(), new)
 
     assert differences[0].place == "listRuns query parameter limit"
     assert differences[0].breaks == breaks
@@ -252,7 +253,7 @@ def test_answers_and_bodies_come_and_go() -> None:
     post["responses"]["404"] = {"description": "None."}
     lesser["paths"]["/threads/{thread_id}/runs"]["post"]["responses"]["404"] = {"description": "None."}
 
-    found = {item.place: (item.words, item.breaks) for item in diff.describe(pinned(), new)}
+    found = {item.place: (item.words, item.breaks) for item in describe(pinned(), new)}
 
     assert found["createRun body"] == ("removed", WRITERS)
     assert found["createRun answer 200"] == ("removed", READERS)
@@ -265,7 +266,7 @@ def test_bump_is_the_highest_that_is_called_for() -> None:
     annotated = {**STRING, "format": "id"}
 
     bumps = [
-        diff.bump(diff.describe(pinned(old), pinned(new)))
+        diff.bump(describe(pinned(old), pinned(new)))
         for old, new in ((STRING, STRING), (STRING, annotated), (None, annotated), (annotated, None))
     ]
 
@@ -274,7 +275,7 @@ def test_bump_is_the_highest_that_is_called_for() -> None:
 
 def test_prose_is_no_difference() -> None:
     """Descriptions are the project's own words."""
-    assert diff.describe(pinned(STRING), pinned({**STRING, "description": "A text."})) == []
+    assert describe(pinned(STRING), pinned({**STRING, "description": "A text."})) == []
 
 
 def test_no_part_of_the_pinned_spec_can_go_unnoticed() -> None:
@@ -298,8 +299,8 @@ def test_no_part_of_the_pinned_spec_can_go_unnoticed() -> None:
             continue
         del owner[path[-1]]
 
-        assert diff.describe(PINNED, changed), path
-        assert diff.describe(changed, PINNED), path
+        assert describe(PINNED, changed), path
+        assert describe(changed, PINNED), path
 
 
 def walked(spec: Any, path: tuple[Any, ...]) -> list[Any]:
@@ -357,7 +358,7 @@ def test_equal_words_stand_in_one_line() -> None:
         operation["responses"]["429"] = {"description": "Later."}
     new["paths"]["/threads/{thread_id}/runs"]["get"]["responses"]["404"] = {"description": "None."}
 
-    differences = diff.describe(pinned(), new)
+    differences = describe(pinned(), new)
 
     assert diff.as_text(differences).splitlines() == [
         "6 differences, none of them breaking: a new minor version is called for.",
@@ -376,8 +377,8 @@ def test_values_that_are_names_only_are_called_so() -> None:
     """A list of values beside a plain text takes any other; one alone does not."""
     one, two = {**STRING, "enum": ["a"]}, {**STRING, "enum": ["a", "b"]}
 
-    suggested = diff.as_text(diff.describe(pinned({"anyOf": [STRING, one]}), pinned({"anyOf": [STRING, two]})))
-    closed = diff.as_text(diff.describe(pinned(one), pinned(two)))
+    suggested = diff.as_text(describe(pinned({"anyOf": [STRING, one]}), pinned({"anyOf": [STRING, two]})))
+    closed = diff.as_text(describe(pinned(one), pinned(two)))
 
     assert "`b` too; names only: any other value is still taken (for readers and writers)" in suggested
     assert "`b` too (for readers and writers)" in closed

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.spec.differences import as_markdown, as_text, describe
+from scripts.spec.comparing import describe
+from scripts.spec.differences import as_markdown, as_text
 from scripts.spec.pinning import TITLE, pin
 from scripts.spec.reading import FileError, about, load
 

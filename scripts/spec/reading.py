@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,17 +46,15 @@ class DuplicateKeyError(SpecError):
     """A mapping has a key twice."""
 
 
-class _Loader(Composer, yaml.CSafeLoader):
-    """libyaml's parser with the scalars of YAML 1.2's core schema, and mapping keys as they are written.
+class _Parser(Composer, yaml.CBaseLoader):
+    """libyaml's parser under Python's composer.
 
-    PyYAML is YAML 1.1: there `200:` is a number, `on` a boolean and `2024-01-01` a date. Its composer refuses an anchor
-    that is defined twice, which both versions of YAML allow; libyaml's events under Python's composer can be told so.
+    libyaml's own composer refuses an anchor that is defined twice, which both versions of YAML allow.
     """
 
     def __init__(self, stream: bytes) -> None:
-        yaml.CSafeLoader.__init__(self, stream)
+        yaml.CBaseLoader.__init__(self, stream)
         Composer.__init__(self)
-        self.node_counts: dict[int, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose one node; a later definition of an anchor takes the place of an earlier one, a tag is refused."""
@@ -64,59 +62,56 @@ class _Loader(Composer, yaml.CSafeLoader):
         if not isinstance(event, yaml.AliasEvent):
             self.anchors.pop(event.anchor, None)
             if event.tag not in (None, "!"):
-                raise SpecError(
-                    f"line {event.start_mark.line + 1}: the tag {event.tag} is refused: only plain data is read"
-                )
+                line = event.start_mark.line + 1
+                raise SpecError(f"line {line}: the tag {event.tag} is refused: only plain data is read")
         return super().compose_node(parent, index)
 
-    def get_single_node(self) -> yaml.Node | None:
-        """Compose the document, and count what it unfolds into before anything walks it."""
-        node = super().get_single_node()
-        if node is not None:
-            self.count_nodes(node)
-        return node
 
-    def count_nodes(self, node: yaml.Node) -> int:
-        """Count the nodes that `node` stands for with every alias unfolded, each shared one counted once per use."""
-        known = self.node_counts.get(id(node))
-        if known is not None:
-            if known == 0:
-                raise SpecError(f"line {node.start_mark.line + 1}: an alias stands for a part that contains the alias")
-            return known
-        self.node_counts[id(node)] = 0
-        count = 1
-        if isinstance(node, yaml.MappingNode):
-            count += sum(self.count_nodes(key) + self.count_nodes(value) for key, value in node.value)
-        elif isinstance(node, yaml.SequenceNode):
-            count += sum(map(self.count_nodes, node.value))
-        if count > MAX_NODE_COUNT:
-            raise SpecError(f"its aliases unfold into more than {MAX_NODE_COUNT:,} nodes")
-        self.node_counts[id(node)] = count
-        return count
+# The scalars of YAML 1.2's core schema. PyYAML's are of 1.1: `on` is a boolean there, and 2024-01-01 a date.
+_SCALARS: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
+    (re.compile(r"~|null|Null|NULL|"), lambda _: None),
+    (re.compile(r"true|True|TRUE|false|False|FALSE"), lambda text: text.lower() == "true"),
+    (re.compile(r"[-+]?(?:0|[1-9][0-9]*)"), int),
+    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), float),
+)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:  # type: ignore[override]
-        """Make a dict whose keys are the text of the keys, refusing one that is there twice."""
-        mapping: dict[str, Any] = {}
-        for key, value in node.value:
+
+def _plain(node: yaml.Node, made: dict[int, tuple[Any, int]]) -> tuple[Any, int]:
+    """Give what a node stands for, and how many nodes that is with every alias unfolded. Keys are as they are written.
+
+    Args:
+        node: a node of a document
+        made: what was made of the document's nodes so far, by their identity
+    """
+    line = node.start_mark.line + 1
+    if id(node) in made:
+        value, count = made[id(node)]
+        if count == 0:
+            raise SpecError(f"line {line}: an alias stands for a part that contains the alias")
+        return value, count
+    made[id(node)] = None, 0
+    value, count = node.value, 1
+    if isinstance(node, yaml.SequenceNode):
+        items = [_plain(item, made) for item in node.value]
+        value, count = [item for item, _ in items], 1 + sum(size for _, size in items)
+    elif isinstance(node, yaml.MappingNode):
+        value = {}
+        for key, item in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise SpecError(f"line {line}: a key is no plain text")
             if key.value == "<<" and not key.style:
                 raise SpecError(f"line {line}: merge keys (<<) are not part of YAML 1.2: write the keys out")
-            if key.value in mapping:
+            if key.value in value:
                 raise DuplicateKeyError(f"line {line}: the key {key.value!r} is there twice")
-            mapping[key.value] = self.construct_object(value, deep=deep)
-        return mapping
-
-
-_Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first_characters in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?(?:0|[1-9][0-9]*)", list("-+0123456789")),
-    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", list("-+.0123456789")),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first_characters)
+            value[key.value], size = _plain(item, made)
+            count += 1 + size
+    elif isinstance(node, yaml.ScalarNode) and not node.style:
+        value = next((read(node.value) for form, read in _SCALARS if form.fullmatch(node.value)), node.value)
+    if count > MAX_NODE_COUNT:
+        raise SpecError(f"its aliases unfold into more than {MAX_NODE_COUNT:,} nodes")
+    made[id(node)] = value, count
+    return value, count
 
 
 def load(path: Path | str) -> dict[str, Any]:
@@ -168,7 +163,8 @@ def as_mapping(node: Any, what: str) -> dict[str, Any]:
 
 def _parse_yaml(text: str) -> Any:
     try:
-        return yaml.load(text.encode(), Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        node = _Parser(text.encode()).get_single_node()
+        return None if node is None else _plain(node, {})[0]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}: " if mark else ""
@@ -194,8 +190,10 @@ def _parse_json(text: str) -> Any:
             return _parse_yaml(text)
         except SpecError:
             raise SpecError(f"line {error.lineno}: {error.msg}") from None
-    except DuplicateKeyError:
+    except DuplicateKeyError as error:
         # The JSON reader does not say where it is. Nearly all JSON is YAML too, and that reader does.
-        with contextlib.suppress(yaml.YAMLError):
-            yaml.load(text.encode(), Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        try:
+            _parse_yaml(text)
+        except SpecError as closer:
+            raise (closer if isinstance(closer, DuplicateKeyError) else error) from None
         raise

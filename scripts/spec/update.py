@@ -21,7 +21,8 @@ import httpx
 
 from scripts import generate
 from scripts.pin import FOLDER, ROOT, pin_file
-from scripts.spec.differences import as_markdown, as_text, describe
+from scripts.spec.comparing import describe
+from scripts.spec.differences import as_markdown, as_text
 from scripts.spec.reading import FileError, load
 
 UPSTREAM = "https://raw.githubusercontent.com/openai/openai-openapi/HEAD/openapi.yaml"
