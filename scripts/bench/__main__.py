@@ -1,16 +1,14 @@
-"""Measures what this project costs beside raw httpx, stock generated code and the SDKs of others.
+"""Measures what reading costs with this project beside raw httpx and other people's clients.
 
     python -m scripts.bench [--quick]
 
-Builds environments of its own in `.venv-bench/`, serves canned answers on loopback from another process, and runs
-every library in a process of its own, in turns. Costs are CPU time of the library's process and wall time; ratios are
-to raw httpx and json.loads in the same round; what is said is the median of the rounds.
-
-Prints tables, and writes docs/performance.json and the tables of docs/performance.md. With
-`--quick` a short run, which prints only.
+Builds an environment of its own in `.venv-bench/`, serves canned answers on loopback from another process, and has
+every library do the same tasks in a process of its own, in turns. What is said is the median of the rounds; ratios are
+to raw httpx and json.loads in the same round. Prints the tables and writes them into docs/performance.md; with
+`--quick` it reads less and prints only.
 """
 
-# ruff: noqa: S603  # every program that is run is of these measurements
+# ruff: noqa: S603  # every program that is run is of these measurements, or git
 
 from __future__ import annotations
 
@@ -18,22 +16,45 @@ import argparse
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 import time
-import tomllib
 import venv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ROOT / "scripts" / "bench"
 WORK = ROOT / ".venv-bench"
-STOCK = WORK / "stock"
-NUMBERS = ROOT / "docs" / "performance.json"
+PYTHON = str(WORK / "bin" / "python")
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- tables: made by `make bench` -->", "<!-- end of the tables -->"
+
+PEERS = {"openai": "openai==3.52.0", "azure": "azure-ai-agents==1.1.0"}
+NAMES = {
+    "raw": "raw httpx + json.loads, untyped",
+    "facade": "**this project**",
+    "facade_fast": "**this project, extra `fast`**",
+    "openai": "openai {openai}",
+    "azure": "azure-ai-agents {azure-ai-agents}",
+    "perl": "Perl's OpenAPI::Client {perl}, untyped",
+}
+TASKS = {
+    "one": "get one step",
+    "steps": "all {:,} steps",
+    "runs": "all {:,} runs",
+    "dozen": "a dozen fields of each step",
+    "lines": "steps as JSON Lines",
+}
+IMPORTS = {"raw": "httpx, json", "facade": "facade", "openai": "openai", "azure": "azure.ai.agents"}
+MEMORY = ("raw", "facade", "facade_fast", "openai")
+RUNS, STEPS, LATENCY_MS, CONCURRENCY = 60, 20, 30, 16
+LISTS, PAGES = 8, 10
 
 Numbers = dict[str, Any]
 
@@ -43,28 +64,11 @@ class Plan(NamedTuple):
 
     objects: int
     rounds: int
-    fan_out_rounds: int
-    latencies_ms: tuple[int, ...]
-    concurrencies: tuple[int, ...]
-    growth: tuple[int, ...]
-    memory: tuple[str, ...]
+    slow_rounds: int
+    streamed: int
 
 
-ALL = ("raw", "facade", "facade_fast", "stock", "openai", "azure")
-WHOLE = Plan(10_000, 9, 5, (5, 30, 100), (1, 8, 16, 64), (100, 1000, 10_000, 100_000, 1_000_000), ALL)
-QUICK = Plan(4_000, 4, 3, (30,), (16,), (100, 1000, 10_000), ALL[:3])
-
-STREAMED = 200_000
-FAN_OUT_RUNS, FAN_OUT_STEPS = 60, 20
-
-IMPORTS = {
-    "raw": "import httpx, json",
-    "facade": "import facade",
-    "stock": "import stock_client, stock_client.api.assistants.list_run_steps",
-    "openai": "import openai",
-    "azure": "import azure.ai.agents",
-}
-TASKS = {"one": ALL, "steps": ALL, "runs": ALL, "read_through": ("facade", "facade_fast", "stock")}
+WHOLE, QUICK = Plan(10_000, 7, 3, 200_000), Plan(2_000, 3, 1, 20_000)
 
 
 def say(text: str) -> None:
@@ -72,58 +76,69 @@ def say(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-class Environment:
-    """A virtual environment for the measurements, made anew where what it must hold has changed."""
-
-    def __init__(self, name: str, extra: str, requirements: Sequence[str]) -> None:
-        self.folder = WORK / name
-        self.python = str(self.folder / "bin" / "python")
-        self.skipped: dict[str, str] = {}
-        stamp, wanted = self.folder / "requirements.txt", "\n".join([extra, *requirements])
-        if not stamp.exists() or stamp.read_text() != wanted:
-            say(f"building the environment {self.folder.name}")
-            venv.create(self.folder, with_pip=True, clear=True)
-            self._install("-c", str(ROOT / "constraints.txt"), f"{ROOT}{extra}")
-            for requirement in requirements:
-                try:
-                    self._install(requirement)
-                except subprocess.CalledProcessError as error:
-                    self.skipped[requirement] = error.stderr.strip().splitlines()[-1]
-            if not self.skipped:
-                stamp.write_text(wanted)
-        self._install("--no-deps", "--force-reinstall", str(ROOT))
-
-    def _install(self, *arguments: str) -> None:
-        pip = [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-        subprocess.run(pip, check=True, capture_output=True, text=True)
-
-    def run(self, *arguments: str) -> str:
-        """What a program prints that this environment's Python runs."""
-        return subprocess.run(
-            [self.python, *arguments], check=True, stdout=subprocess.PIPE, text=True, env=_variables(), cwd=WORK
-        ).stdout
-
-    def version(self, distribution: str) -> str:
-        """The version that is installed."""
-        return self.run("-c", f"import importlib.metadata as m; print(m.version({distribution!r}))").strip()
+def build() -> dict[str, str]:
+    """Makes the environment where what it holds has changed; gives what could not be installed, and why."""
+    stamp, wanted = WORK / "holds.json", ["[fast]", *PEERS.values(), (ROOT / "pyproject.toml").read_text("utf-8")]
+    if stamp.exists() and (held := json.loads(stamp.read_text()))["wanted"] == wanted:
+        return dict(held["skipped"])
+    say("building the environment, a minute or two")
+    venv.create(WORK, with_pip=True, clear=True)
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[fast]"], check=True)
+    skipped = {}
+    for name, requirement in PEERS.items():
+        done = subprocess.run([*pip, requirement], capture_output=True, text=True, check=False)
+        if done.returncode:
+            skipped[name] = done.stderr.strip().splitlines()[-1]
+    stamp.write_text(json.dumps({"wanted": wanted, "skipped": skipped}))
+    return skipped
 
 
-def _variables() -> dict[str, str]:
+def run(*command: str) -> str:
+    """What a program prints."""
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=variables(), cwd=ROOT).stdout
+
+
+def variables() -> dict[str, str]:
+    """The environment, without what would change a library's course."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PYTHON", "OPENAI_"))}
-    return kept | {"PYTHONPATH": str(STOCK), "NO_PROXY": "127.0.0.1"}
+    return kept | {"NO_PROXY": "127.0.0.1"}
+
+
+def versions(skipped: dict[str, str]) -> dict[str, str]:
+    """The versions that are measured; adds the peers to `skipped` that are not there."""
+    names = ["httpx", "attrs", "msgspec", *(PEERS[name].partition("==")[0] for name in PEERS if name not in skipped)]
+    program = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {names}}}))"
+    found: dict[str, str] = json.loads(run(PYTHON, "-c", program))
+    try:
+        found["perl"] = run("perl", "-MOpenAPI::Client", "-e", "print $OpenAPI::Client::VERSION")
+    except (OSError, subprocess.CalledProcessError):
+        skipped["perl"] = "perl has no OpenAPI::Client here (Debian: libopenapi-client-perl)"
+    return found
+
+
+def plain_description() -> Path:
+    """The operations of the pinned spec as Perl's client takes them: OpenAPI 3.0, without schemas of answers."""
+    spec = json.loads((ROOT / "generated" / "openai_thread_runs_api" / "openapi.json").read_text("utf-8"))
+    paths = {
+        path: {"get": {**item["get"], "responses": {"200": {"description": ""}}}}
+        for path, item in spec["paths"].items()
+        if "get" in item
+    }
+    target = WORK / "description.json"
+    target.write_text(json.dumps({"openapi": "3.0.3", "info": spec["info"], "paths": paths}))
+    return target
 
 
 class Worker:
-    """A process that does tasks with one library; see scripts/bench/worker.py."""
+    """A process that does tasks with one library; see worker.py."""
 
-    def __init__(self, environment: Environment, library: str) -> None:
-        self._process = subprocess.Popen(
-            [environment.python, str(PARTS / "worker.py"), library],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=_variables(),
-        )
+    def __init__(self, library: str) -> None:
+        command = [PYTHON, "-m", "scripts.bench.worker", library]
+        if library == "perl":
+            command = ["perl", str(Path(__file__).with_name("worker.pl")), str(plain_description())]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=variables(), cwd=ROOT)
 
     def do(self, task: str, *arguments: Any) -> Numbers:
         """What a task cost."""
@@ -141,212 +156,192 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()
 
 
 @contextmanager
-def served(environment: Environment) -> Iterator[Callable[..., str]]:
+def served() -> Iterator[Callable[..., str]]:
     """Serves canned answers; gives what makes a base address of a latency and of counts of runs and steps."""
-    with subprocess.Popen(
-        [environment.python, str(PARTS / "server.py")], stdout=subprocess.PIPE, text=True, env=_variables()
-    ) as server:
+    command = [PYTHON, "-m", "scripts.bench.server"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables(), cwd=ROOT) as server:
         assert server.stdout
         port = int(server.stdout.readline())
-
-        def base(latency_ms: int, runs: int, steps: int) -> str:
-            return f"http://127.0.0.1:{port}/{latency_ms}/{runs}/{steps}"
-
         try:
-            yield base
+            yield lambda latency_ms, runs, steps: f"http://127.0.0.1:{port}/{latency_ms}/{runs}/{steps}"
         finally:
             server.kill()
 
 
-def measure_tasks(peers: Environment, libraries: set[str], base: str, rounds: int) -> Numbers:
-    """CPU and wall time an object, for each task and library, and their ratios to the first library of the task."""
-    found: Numbers = {}
-    with ExitStack() as stack:
-        workers = {name: stack.enter_context(Worker(peers, name)) for name in ALL if name in libraries}
-        for task, names in TASKS.items():
-            say(task)
-            names = tuple(name for name in names if name in libraries)
-            costs: dict[str, list[Numbers]] = {name: [] for name in names}
-            for number in range(rounds + 1):
-                for name in names:
-                    cost = workers[name].do(task, base)
-                    if number:  # the first round builds clients and imports
-                        costs[name].append(cost)
-            first = costs[names[0]]
-            found[task] = {
-                name: {
-                    f"{kind}_{what}": value
-                    for kind in ("cpu", "wall")
-                    for what, value in (
-                        ("us", median(c[kind] / c["count"] * 1e6 for c in costs[name])),
-                        ("ratio", median(c[kind] / r[kind] for c, r in zip(costs[name], first, strict=True))),
-                    )
-                }
-                for name in names
-            }
+def in_turns(ways: Mapping[Any, Callable[[], Numbers]], rounds: int) -> dict[Any, list[Numbers]]:
+    """What each way costs in each round; a round is every way once, and the first does not count."""
+    found: dict[Any, list[Numbers]] = {way: [] for way in ways}
+    for number in range(rounds + 1):
+        for way, work in ways.items():
+            cost = work()
+            if number:  # the first builds clients, imports and compiles
+                found[way].append(cost)
     return found
 
 
-def measure_imports(environment: Environment, libraries: set[str], rounds: int) -> Numbers:
-    """CPU and wall time of importing each library in a fresh process, the start of Python not counted."""
-    costs: dict[str, list[list[float]]] = {name: [] for name in IMPORTS if name in libraries}
-    for number in range(rounds + 1):
-        for name, found in costs.items():
-            cost = json.loads(
-                environment.run(
-                    "-c",
-                    "import time; cpu, wall = time.process_time(), time.perf_counter()\n"
-                    f"{IMPORTS[name]}\n"
-                    "print([time.process_time() - cpu, time.perf_counter() - wall])",
-                )
-            )
-            if number:  # the first round compiles
-                found.append(cost)
+def ratios(costs: dict[Any, list[Numbers]]) -> dict[Any, tuple[float, float]]:
+    """The median CPU time an object of each way, and the median of its ratios to the first way's in the same round."""
+    first, *_ = costs.values()
     return {
-        name: {
-            f"{kind}_{what}": value
-            for index, kind in enumerate(("cpu", "wall"))
-            for what, value in (
-                ("ms", median(c[index] * 1e3 for c in found)),
-                ("ratio", median(c[index] / r[index] for c, r in zip(found, costs["raw"], strict=True))),
-            )
-        }
-        for name, found in costs.items()
+        way: (
+            median(cost["cpu"] / cost["count"] for cost in found),
+            median(cost["cpu"] / base["cpu"] for cost, base in zip(found, first, strict=True)),
+        )
+        for way, found in costs.items()
     }
 
 
-def measure_fan_out(peers: Environment, libraries: set[str], base: Callable[..., str], plan: Plan) -> list[Numbers]:
-    """Seconds for every step of every run of a thread, with a client of its own each time."""
-    ways = [(name, 1) for name in ("raw", "openai")]
-    ways += [(name, n) for name in ("facade", "facade_async") for n in plan.concurrencies]
-    ways = [way for way in ways if way[0] in libraries]
-    found = []
-    with ExitStack() as stack:
-        workers = {name: stack.enter_context(Worker(peers, name)) for name in dict(ways)}
-        for latency_ms in plan.latencies_ms:
-            say(f"fan-out at {latency_ms} ms")
-            address = base(latency_ms, FAN_OUT_RUNS, FAN_OUT_STEPS)
-            costs: dict[tuple[str, int], list[Numbers]] = {way: [] for way in ways}
-            for name in workers:
-                workers[name].do("fan_out", base(0, 1, 1), 1)
-            for _ in range(plan.fan_out_rounds):
-                for way, cost in costs.items():
-                    cost.append(workers[way[0]].do("fan_out", address, way[1]))
-            found += [
-                {
-                    "library": name,
-                    "concurrency": concurrency,
-                    "latency_ms": latency_ms,
-                    "wall_sec": median(c["wall"] for c in cost),
-                    "cpu_sec": median(c["cpu"] for c in cost),
-                }
-                for (name, concurrency), cost in costs.items()
-            ]
-    return found
+def walls(costs: dict[Any, list[Numbers]]) -> dict[Any, float]:
+    """The median wall time of each way."""
+    return {way: median(cost["wall"] for cost in found) for way, found in costs.items()}
 
 
-def measure_memory(peers: Environment, libraries: Sequence[str], base: Callable[..., str]) -> Numbers:
-    """The largest resident memory of a fresh process while it reads many steps, and when it has read the first 100."""
-    found = {}
-    for name in libraries:
-        say(f"memory of {name}")
-        with Worker(peers, name) as worker:
-            few, many = (worker.do("steps", base(0, 1, steps)) for steps in (100, STREAMED))
-        found[name] = {"first_mib": few["peak_bytes"] / 2**20, "peak_mib": many["peak_bytes"] / 2**20}
-    return found
+def imported(modules: str) -> Numbers:
+    """CPU time of an import in a fresh process, the start of Python not counted."""
+    program = f"import time; cpu = time.process_time()\nimport {modules}\nprint(time.process_time() - cpu)"
+    return {"cpu": float(run(PYTHON, "-c", program)), "count": 1}
 
 
-def measure_growth(peers: Environment, base: Callable[..., str], plan: Plan) -> list[Numbers]:
-    """CPU time a step and peak memory as there are more steps, in a fresh process each that is connected already."""
-    found = []
-    for steps in plan.growth:
-        say(f"{steps} steps")
-        for name in ("raw", "facade"):
-            costs = []
-            for _ in range(max(1, min(5, 100_000 // steps))):
-                with Worker(peers, name) as worker:
-                    worker.do("steps", base(0, 1, 10))
-                    worker.do("one", base(0, 1, steps))
-                    costs.append(worker.do("steps", base(0, 1, steps)))
-            found.append(
-                {
-                    "library": name,
-                    "steps": steps,
-                    "cpu_us": median(c["cpu"] / c["count"] * 1e6 for c in costs),
-                    "peak_mib": median(c["peak_bytes"] for c in costs) / 2**20,
-                }
-            )
-    return found
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, its columns aligned."""
+    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [
+        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        for row in [head, rule, *rows]
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def measure(plan: Plan) -> Numbers:
-    """All numbers."""
-    WORK.mkdir(exist_ok=True)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    generator = next(d for d in project["project"]["optional-dependencies"]["dev"] if d.startswith("openapi-python"))
-    tools = Environment("tools", "[cli]", [generator])
-    peers = Environment("peers", "[fast]", ["openai==3.52.0", "azure-ai-agents==1.1.0", "cattrs"])
-    skipped = dict(peers.skipped)
-    libraries = {"raw", "facade", "facade_fast", "facade_async", "stock"}
-    versions = {name: peers.version(name) for name in ("openai-thread-runs", "httpx", "attrs", "msgspec")}
-    for name, distribution in (("openai", "openai"), ("azure", "azure-ai-agents")):
-        if not any(requirement.startswith(distribution) for requirement in skipped):
-            libraries.add(name)
-            versions[distribution] = peers.version(distribution)
-    if not STOCK.exists():
-        generate = "from openapi_python_client.cli import app; app()"
-        options = ["--meta", "none", "--output-path", str(STOCK / "stock_client"), "--overwrite"]
-        STOCK.mkdir()
-        tools.run("-c", generate, "generate", "--path", str(ROOT / "openapi" / "openapi.yaml"), *options)
-    begin = time.monotonic()
-    with served(peers) as base:
-        found: Numbers = {
-            "machine": {
-                "cores": os.cpu_count(),
-                "system": platform.system(),
-                "processor": platform.machine(),
-                "python": platform.python_version(),
-            },
-            "versions": versions,
-            "skipped": skipped,
-            "rounds": plan.rounds,
-            "objects": plan.objects,
-            "streamed": STREAMED,
-            "fan_out_runs": FAN_OUT_RUNS,
-            "fan_out_steps": FAN_OUT_STEPS,
-            "tasks": measure_tasks(peers, libraries, base(0, plan.objects, plan.objects), plan.rounds),
+def costs(workers: dict[str, Worker], base: Callable[..., str], plan: Plan, names: dict[str, str]) -> str:
+    """The CPU time of each task with each library, beside the first."""
+    address = base(0, plan.objects, plan.objects)
+    columns: dict[str, dict[str, str]] = {}
+    for task, title in TASKS.items():
+        say(title.format(plan.objects))
+        ways = {name: partial(worker.do, task, address) for name, worker in workers.items()}
+        found = ratios(in_turns(ways, plan.rounds))
+        columns[title.format(plan.objects)] = {
+            n: f"{ratio:.2f} ({cpu * 1e6:.3g} µs)" for n, (cpu, ratio) in found.items()
         }
-        say("imports")
-        found["import"] = measure_imports(peers, libraries, plan.rounds)
-        found["import_with_cli"] = measure_imports(tools, {"raw", "facade"}, plan.rounds)
-        say("making models")
-        found["making"] = json.loads(peers.run(str(PARTS / "models.py"), "4000", str(plan.rounds)))
-        found["fan_out"] = measure_fan_out(peers, libraries, base, plan)
-        found["memory"] = measure_memory(peers, [name for name in plan.memory if name in libraries], base)
-        found["growth"] = measure_growth(peers, base, plan)
-    say(f"measured in {time.monotonic() - begin:.0f} s")
-    return found
+    say("imports")
+    loads = {name: partial(imported, IMPORTS[name]) for name in workers if name in IMPORTS}
+    found = ratios(in_turns(loads, plan.rounds))
+    columns["import"] = {name: f"{ratio:.2f} ({cpu * 1e3:.0f} ms)" for name, (cpu, ratio) in found.items()}
+    rows = [[names[name], *(column.get(name, "-") for column in columns.values())] for name in workers]
+    return table(["CPU time: ratio to raw (time an object)", *columns], rows)
+
+
+def fan_out(workers: dict[str, Worker], base: Callable[..., str], plan: Plan, names: dict[str, str]) -> str:
+    """Every step of every run of a thread: this project for every kind of input, others in a loop."""
+    say("fan-out")
+    address = base(LATENCY_MS, RUNS, STEPS)
+    ways: dict[Any, Callable[[], Numbers]] = {
+        f"{names[name]}, in a loop": partial(worker.do, "fan_out", address)
+        for name, worker in workers.items()
+        if not name.startswith("facade")
+    }
+    for kind, title in (("fan_out", "sync"), ("fan_out_async", "async")):
+        for inputs in ("list", "generator", "walk"):
+            work = partial(workers["facade"].do, kind, address, inputs, CONCURRENCY)
+            ways[f"**this project**, {title}, a {inputs} of runs"] = work
+    found = walls(in_turns(ways, plan.slow_rounds))
+    loop = found.get(f"{names.get('openai')}, in a loop", next(iter(found.values())))
+    rows = [[way, f"{wall:.2f} s", f"{loop / wall:.1f}"] for way, wall in found.items()]
+    of = "the SDK's loop" if "openai" in workers else "the loop"
+    return table(
+        [
+            f"{RUNS} runs of {STEPS} steps, {LATENCY_MS} ms an answer, concurrency {CONCURRENCY}",
+            "wall",
+            f"times as fast as {of}",
+        ],
+        rows,
+    )
+
+
+def side_by_side(worker: Worker, base: Callable[..., str], plan: Plan) -> str:
+    """Lists of several pages, one after the other and side by side."""
+    say("lists side by side")
+    address = base(LATENCY_MS, LISTS, PAGES * 100)
+    ways = {
+        (kind, n): partial(worker.do, kind, address, "list", n)
+        for kind in ("fan_out", "fan_out_async")
+        for n in (1, LISTS)
+    }
+    found = walls(in_turns(ways, plan.slow_rounds))
+    rows = []
+    for kind, title in (("fan_out", "sync"), ("fan_out_async", "async")):
+        alone, together = found[kind, 1], found[kind, LISTS]
+        rows.append([f"**this project**, {title}", f"{alone:.2f} s", f"{together:.2f} s", f"{alone / together:.1f}"])
+    head = [
+        f"{LISTS} lists of {PAGES} pages, {LATENCY_MS} ms an answer",
+        "concurrency 1",
+        f"concurrency {LISTS}",
+        "times as fast",
+    ]
+    return table(head, rows)
+
+
+def memory(names: dict[str, str], present: Sequence[str], base: Callable[..., str], plan: Plan) -> str:
+    """The largest resident memory of a fresh process when it has read the first page, and when it has read all."""
+    rows = []
+    for name in (name for name in MEMORY if name in present):
+        say(f"memory of {name}")
+        with Worker(name) as worker:
+            rows.append(
+                [names[name], *(f"{worker.do('steps', base(0, 1, n))['mib']:.1f} MiB" for n in (100, plan.streamed))]
+            )
+    return table(["largest resident memory of the process", "the first 100 steps", f"{plan.streamed:,} steps"], rows)
+
+
+def measure(plan: Plan) -> str:
+    """All tables."""
+    begin = time.monotonic()
+    skipped = build()
+    found = versions(skipped)
+    if not shutil.which("pwsh"):
+        skipped["PSOpenAI"] = "no PowerShell here"
+    names = {name: title.format(**found) for name, title in NAMES.items() if name not in skipped}
+    commit = run("git", "rev-parse", "--short", "HEAD").strip()
+    changed = run("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs").strip()
+    with served() as base, ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker(name)) for name in names}
+        parts = [
+            costs(workers, base, plan, names),
+            fan_out(workers, base, plan, names),
+            side_by_side(workers["facade"], base, plan),
+            memory(names, list(workers), base, plan),
+        ]
+    told = (
+        f"Measured at commit `{commit}`{' with changes' if changed else ''} in {time.monotonic() - begin:.0f} s: "
+        f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores ({platform.machine()}); "
+        f"httpx {found['httpx']}, attrs {found['attrs']}, msgspec {found['msgspec']}; medians of "
+        f"{plan.rounds} rounds, of {plan.slow_rounds} where wall time is shown."
+    )
+    parts += [f"Not measured: {name} ({reason})." for name, reason in skipped.items()]
+    return "\n\n".join([told, *parts])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
-    parser = argparse.ArgumentParser(description="Measure what this project costs beside others.")
-    parser.add_argument("--quick", action="store_true", help="a short run, which prints only")
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench", description="Measure what reading costs.")
+    parser.add_argument("--quick", action="store_true", help="read less, and print only")
     quick = parser.parse_args(argv).quick
-    numbers = measure(QUICK if quick else WHOLE)
-    target = WORK / "performance.json" if quick else NUMBERS
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
-    page = [str(PARTS / "page.py"), str(target)]
+    page = PAGE.read_text("utf-8")
+    last = re.search(r"^Measured at .* in (\d+) s", page, re.MULTILINE)
+    if quick:
+        say("this takes about a minute, after the first time")
+    else:
+        say(f"this takes about {round(int(last[1]) / 60) if last else 6} minutes, on a machine with nothing else to do")
+    tables = measure(QUICK if quick else WHOLE)
+    print(tables)
     if not quick:
-        page.append(str(NUMBERS.with_suffix(".md")))
-    subprocess.run([sys.executable, *page], check=True)
+        before, _, rest = page.partition(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest.partition(END)[2]}", "utf-8")
     return 0
 
 

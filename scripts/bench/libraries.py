@@ -1,17 +1,17 @@
-"""The same tasks done with each library: what its own documentation would have a person write.
+"""The same tasks done with each library, as its own documentation would have a person write them.
 
-Every class has a method for each task that it can do: `one`, `steps`, `runs`, `read_through` and `fan_out`. Each takes
-the base address, and gives the number of objects that it read.
+A task takes the base address, and gives the number of objects that it read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
-from functools import cache
+from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 KEY = "the server of the measurements takes any key"
 THREAD = "thread_abcdefghijklmnopqrstuvwx"
@@ -20,283 +20,233 @@ GETS = 200
 """How many steps `one` gets, one after the other."""
 
 
-def read(value: Any) -> None:
-    """Reads an attrs model to its last field."""
-    if isinstance(value, list):
-        for item in value:
-            read(item)
-    elif hasattr(value, "__attrs_attrs__"):
-        for name in _names(type(value)):
-            read(getattr(value, name))
+class Library:
+    """The tasks; what each library does for them is below.
 
+    Args:
+        name: the module to import
+    """
 
-@cache
-def _names(cls: type) -> list[str]:
-    return [field.name for field in cls.__attrs_attrs__]  # type: ignore[attr-defined]
-
-
-class Raw:
-    """httpx and json.loads, without a model: what all others are compared with."""
-
-    def __init__(self) -> None:
-        import httpx
-
-        self._http = httpx.Client(headers={"Authorization": f"Bearer {KEY}", "OpenAI-Beta": "assistants=v2"})
-
-    def _pages(self, address: str) -> Any:
-        after = None
-        while True:
-            params = {"limit": "100", "order": "asc"} | ({"after": after} if after else {})
-            page = json.loads(self._http.get(address, params=params).raise_for_status().content)
-            yield page["data"]
-            if not page["has_more"]:
-                return
-            after = page["last_id"]
-
-    def _all(self, address: str) -> int:
-        count = 0
-        for data in self._pages(address):
-            for item in data:
-                _ = item["status"], item["usage"]
-                count += 1
-        return count
-
-    def one(self, base: str) -> int:
-        for number in range(GETS):
-            address = f"{base}/threads/{THREAD}/runs/{RUN}/steps/step_{number}"
-            json.loads(self._http.get(address).raise_for_status().content)
-        return GETS
-
-    def steps(self, base: str) -> int:
-        return self._all(f"{base}/threads/{THREAD}/runs/{RUN}/steps")
-
-    def runs(self, base: str) -> int:
-        return self._all(f"{base}/threads/{THREAD}/runs")
-
-    def fan_out(self, base: str, concurrency: int) -> int:
-        runs = [run["id"] for data in self._pages(f"{base}/threads/{THREAD}/runs") for run in data]
-        return sum(self._all(f"{base}/threads/{THREAD}/runs/{run}/steps") for run in runs)
-
-
-class Facade:
-    """This project, sync, with Python's own JSON reader."""
-
-    def __init__(self) -> None:
-        sys.modules["msgspec"] = None  # type: ignore[assignment]  # as if it were not installed
-        self._open()
-
-    def _open(self) -> None:
-        import facade
-
-        self._facade = facade
+    def __init__(self, name: str) -> None:
+        self.module = import_module(name)
         self._clients: dict[str, Any] = {}
 
-    def _client(self, base: str) -> Any:
+    def client(self, base: str) -> Any:
+        """The client of an address, made once."""
         if base not in self._clients:
-            self._clients[base] = self._facade.Client(KEY, api_base=base)
+            self._clients[base] = self.connect(base)
         return self._clients[base]
 
-    def one(self, base: str) -> int:
-        client = self._client(base)
-        for number in range(GETS):
-            client.steps.get(RUN, f"step_{number}", thread_id=THREAD)
-        return GETS
+    def connect(self, base: str) -> Any:
+        """A new client."""
+        raise NotImplementedError
 
-    def _all(self, walk: Any) -> int:
-        count = 0
-        for item in walk:
-            _ = item.status, item.usage
-            count += 1
-        return count
+    def get(self, client: Any, step_id: str) -> Any:
+        """One step."""
+        raise NotImplementedError
+
+    def list_runs(self, client: Any) -> Iterator[Any]:
+        """Every run of the thread, in pages of 100."""
+        raise NotImplementedError
+
+    def list_steps(self, client: Any, run_id: str) -> Iterator[Any]:
+        """Every step of a run, in pages of 100."""
+        raise NotImplementedError
+
+    def glance(self, item: Any) -> Any:
+        """What a table shows of a run or step."""
+        return item.status, item.usage
+
+    def look(self, step: Any) -> Any:
+        """A dozen fields."""
+        usage, details = step.usage, step.step_details
+        first = details.tool_calls[0].id if details.type == "tool_calls" else details.message_creation.message_id
+        times = step.created_at, step.completed_at, step.last_error
+        tokens = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
+        return step.id, step.run_id, step.status, step.type, times, tokens, details.type, first
+
+    def line(self, item: Any) -> str:
+        """It as a line of JSON."""
+        raise NotImplementedError
+
+    def one(self, base: str) -> int:
+        client = self.client(base)
+        return sum(1 for number in range(GETS) if self.get(client, f"step_{number}"))
 
     def steps(self, base: str) -> int:
-        return self._all(self._client(base).steps.all(RUN, thread_id=THREAD))
+        return sum(1 for step in self.list_steps(self.client(base), RUN) if self.glance(step))
 
     def runs(self, base: str) -> int:
-        return self._all(self._client(base).runs.all(THREAD))
+        return sum(1 for run in self.list_runs(self.client(base)) if self.glance(run))
 
-    def read_through(self, base: str) -> int:
-        count = 0
-        for step in self._client(base).steps.all(RUN, thread_id=THREAD):
-            read(step)
-            step.to_dict()
-            count += 1
-        return count
+    def dozen(self, base: str) -> int:
+        return sum(1 for step in self.list_steps(self.client(base), RUN) if self.look(step))
 
-    def fan_out(self, base: str, concurrency: int) -> int:
-        with self._facade.Client(KEY, api_base=base) as client:
-            return self._all(client.steps.all(client.runs.all(THREAD), concurrency=concurrency))
+    def lines(self, base: str) -> int:
+        with open(os.devnull, "w") as out:
+            return sum(1 for step in self.list_steps(self.client(base), RUN) if out.write(self.line(step) + "\n"))
 
-
-class FastFacade(Facade):
-    """This project, sync, with the extra `fast`: msgspec reads the JSON."""
-
-    def __init__(self) -> None:
-        import_module("msgspec")
-        self._open()
+    def fan_out(self, base: str) -> int:
+        client = self.connect(base)
+        runs = list(self.list_runs(client))
+        return sum(1 for run in runs for step in self.list_steps(client, run.id) if self.glance(step))
 
 
-class AsyncFacade(Facade):
-    """This project, async."""
+class Raw(Library):
+    """httpx and json.loads, without a model: what all others are compared with."""
 
-    def fan_out(self, base: str, concurrency: int) -> int:
+    def connect(self, base: str) -> Any:
+        headers = {"Authorization": f"Bearer {KEY}", "OpenAI-Beta": "assistants=v2"}
+        return self.module.Client(base_url=f"{base}/threads/{THREAD}", headers=headers)
+
+    def get(self, client: Any, step_id: str) -> Any:
+        return json.loads(client.get(f"/runs/{RUN}/steps/{step_id}").raise_for_status().content)
+
+    def _pages(self, client: Any, path: str) -> Iterator[Any]:
+        params = {"limit": "100", "order": "asc"}
+        while True:
+            page = json.loads(client.get(path, params=params).raise_for_status().content)
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            params["after"] = page["last_id"]
+
+    def list_runs(self, client: Any) -> Iterator[Any]:
+        return self._pages(client, "/runs")
+
+    def list_steps(self, client: Any, run_id: str) -> Iterator[Any]:
+        return self._pages(client, f"/runs/{run_id}/steps")
+
+    def glance(self, item: Any) -> Any:
+        return item["status"], item["usage"]
+
+    def look(self, step: Any) -> Any:
+        usage, details = step["usage"], step["step_details"]
+        is_calls = details["type"] == "tool_calls"
+        first = details["tool_calls"][0]["id"] if is_calls else details["message_creation"]["message_id"]
+        times = step["created_at"], step["completed_at"], step["last_error"]
+        tokens = usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]
+        return step["id"], step["run_id"], step["status"], step["type"], times, tokens, details["type"], first
+
+    def line(self, item: Any) -> str:
+        return json.dumps(item)
+
+    def fan_out(self, base: str) -> int:
+        client = self.connect(base)
+        runs = list(self.list_runs(client))
+        return sum(1 for run in runs for step in self.list_steps(client, run["id"]) if self.glance(step))
+
+
+Inputs = Literal["list", "generator", "walk"]
+"""How the runs of a fan-out come in."""
+
+
+class Facade(Library):
+    """This project, with Python's own JSON reader, or with the extra `fast`."""
+
+    def __init__(self, name: str, *, is_fast: bool = False) -> None:
+        if is_fast:
+            import_module("msgspec")
+        else:
+            sys.modules["msgspec"] = None  # type: ignore[assignment]  # as if it were not installed
+        super().__init__(name)
+
+    def connect(self, base: str) -> Any:
+        return self.module.Client(KEY, api_base=base)
+
+    def get(self, client: Any, step_id: str) -> Any:
+        return client.steps.get(RUN, step_id, thread_id=THREAD)
+
+    def list_runs(self, client: Any) -> Iterator[Any]:
+        runs: Iterator[Any] = client.runs.all(THREAD)
+        return runs
+
+    def list_steps(self, client: Any, run_id: str) -> Iterator[Any]:
+        steps: Iterator[Any] = client.steps.all(run_id, thread_id=THREAD)
+        return steps
+
+    def look(self, step: Any) -> Any:
+        usage, details = step.usage, step.step_details
+        first = details.tool_calls[0].id if details.type_ == "tool_calls" else details.message_creation.message_id
+        times = step.created_at, step.completed_at, step.last_error
+        tokens = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
+        return step.id, step.run_id, step.status, step.type_, times, tokens, details.type_, first
+
+    def line(self, item: Any) -> str:
+        return json.dumps(item.to_dict())
+
+    def fan_out(self, base: str, inputs: Inputs = "walk", concurrency: int = 16) -> int:
+        with self.connect(base) as client:
+            walk = client.runs.all(THREAD)
+            runs = list(walk) if inputs == "list" else walk
+            runs = (run for run in walk) if inputs == "generator" else runs
+            return sum(1 for step in client.steps.all(runs, concurrency=concurrency) if self.glance(step))
+
+    def fan_out_async(self, base: str, inputs: Inputs = "walk", concurrency: int = 16) -> int:
+        async def generator(walk: Any) -> AsyncIterator[Any]:
+            async for run in walk:
+                yield run
+
         async def work() -> int:
-            count = 0
-            async with self._facade.AsyncClient(KEY, api_base=base) as client:
-                async for step in client.steps.all(client.runs.all(THREAD), concurrency=concurrency):
-                    _ = step.status, step.usage
-                    count += 1
-            return count
+            async with self.module.AsyncClient(KEY, api_base=base) as client:
+                walk = client.runs.all(THREAD)
+                runs = [run async for run in walk] if inputs == "list" else walk
+                steps = client.steps.all(generator(walk) if inputs == "generator" else runs, concurrency=concurrency)
+                return len([None async for step in steps if self.glance(step)])
 
         return asyncio.run(work())
 
 
-class Stock:
-    """What the same generator makes of the same spec with its own templates: no pages, retries or limits of time."""
-
-    def __init__(self) -> None:
-        self._api = {
-            name: import_module(f"stock_client.api.assistants.{name}")
-            for name in ("get_run_step", "list_run_steps", "list_runs")
-        }
-        self._clients: dict[str, Any] = {}
-
-    def _client(self, base: str) -> Any:
-        from stock_client import AuthenticatedClient
-
-        if base not in self._clients:
-            self._clients[base] = AuthenticatedClient(base_url=base, token=KEY)
-        return self._clients[base]
-
-    def _all(self, endpoint: str, order: str, base: str, *ids: str) -> Any:
-        orders = getattr(import_module("stock_client.models"), order)
-        options: dict[str, Any] = {"client": self._client(base), "limit": 100, "order": orders.ASC}
-        while True:
-            page = self._api[endpoint].sync(*ids, **options)
-            yield from page.data
-            if not page.has_more:
-                return
-            options["after"] = page.last_id
-
-    def one(self, base: str) -> int:
-        client = self._client(base)
-        for number in range(GETS):
-            self._api["get_run_step"].sync(THREAD, RUN, f"step_{number}", client=client)
-        return GETS
-
-    def steps(self, base: str) -> int:
-        count = 0
-        for step in self._all("list_run_steps", "ListRunStepsOrder", base, THREAD, RUN):
-            _ = step.status, step.usage
-            count += 1
-        return count
-
-    def runs(self, base: str) -> int:
-        count = 0
-        for run in self._all("list_runs", "ListRunsOrder", base, THREAD):
-            _ = run.status, run.usage
-            count += 1
-        return count
-
-    def read_through(self, base: str) -> int:
-        count = 0
-        for step in self._all("list_run_steps", "ListRunStepsOrder", base, THREAD, RUN):
-            read(step)
-            step.to_dict()
-            count += 1
-        return count
-
-
-class OpenAI:
+class OpenAI(Library):
     """The official SDK."""
 
-    def __init__(self) -> None:
-        import openai
+    def connect(self, base: str) -> Any:
+        return self.module.OpenAI(api_key=KEY, base_url=base, max_retries=0).beta.threads.runs
 
-        self._openai = openai
-        self._clients: dict[str, Any] = {}
+    def get(self, client: Any, step_id: str) -> Any:
+        return client.steps.retrieve(step_id, thread_id=THREAD, run_id=RUN)
 
-    def _runs(self, base: str) -> Any:
-        if base not in self._clients:
-            self._clients[base] = self._openai.OpenAI(api_key=KEY, base_url=base, max_retries=0)
-        return self._clients[base].beta.threads.runs
+    def list_runs(self, client: Any) -> Iterator[Any]:
+        return iter(client.list(THREAD, limit=100, order="asc"))
 
-    def one(self, base: str) -> int:
-        runs = self._runs(base)
-        for number in range(GETS):
-            runs.steps.retrieve(f"step_{number}", thread_id=THREAD, run_id=RUN)
-        return GETS
+    def list_steps(self, client: Any, run_id: str) -> Iterator[Any]:
+        return iter(client.steps.list(run_id, thread_id=THREAD, limit=100, order="asc"))
 
-    def steps(self, base: str) -> int:
-        count = 0
-        for step in self._runs(base).steps.list(RUN, thread_id=THREAD, limit=100, order="asc"):
-            _ = step.status, step.usage
-            count += 1
-        return count
-
-    def runs(self, base: str) -> int:
-        count = 0
-        for run in self._runs(base).list(THREAD, limit=100, order="asc"):
-            _ = run.status, run.usage
-            count += 1
-        return count
-
-    def fan_out(self, base: str, concurrency: int) -> int:
-        count = 0
-        with self._openai.OpenAI(api_key=KEY, base_url=base, max_retries=0) as client:
-            runs = client.beta.threads.runs
-            for run in runs.list(THREAD, limit=100, order="asc"):
-                for step in runs.steps.list(run.id, thread_id=THREAD, limit=100, order="asc"):
-                    _ = step.status, step.usage
-                    count += 1
-        return count
+    def line(self, item: Any) -> str:
+        text: str = item.to_json(indent=None)
+        return text
 
 
-class Azure:
+class Azure(Library):
     """Azure's own SDK for the same protocol."""
 
-    def __init__(self) -> None:
-        from azure.ai import agents
-        from azure.core.credentials import AzureKeyCredential
-        from azure.core.pipeline.policies import AzureKeyCredentialPolicy
+    def connect(self, base: str) -> Any:
+        credential = import_module("azure.core.credentials").AzureKeyCredential(KEY)
+        policies = import_module("azure.core.pipeline.policies")
+        policy = policies.AzureKeyCredentialPolicy(credential, "api-key")
+        return self.module.AgentsClient(base, credential, authentication_policy=policy)
 
-        self._make = agents.AgentsClient
-        self._credential: Any = AzureKeyCredential(KEY)
-        self._policy = AzureKeyCredentialPolicy(self._credential, "api-key")
-        self._clients: dict[str, Any] = {}
+    def get(self, client: Any, step_id: str) -> Any:
+        return client.run_steps.get(THREAD, RUN, step_id)
 
-    def _client(self, base: str) -> Any:
-        if base not in self._clients:
-            self._clients[base] = self._make(base, self._credential, authentication_policy=self._policy)
-        return self._clients[base]
+    def list_runs(self, client: Any) -> Iterator[Any]:
+        return iter(client.runs.list(THREAD, limit=100, order="asc"))
 
-    def one(self, base: str) -> int:
-        client = self._client(base)
-        for number in range(GETS):
-            client.run_steps.get(THREAD, RUN, f"step_{number}")
-        return GETS
+    def list_steps(self, client: Any, run_id: str) -> Iterator[Any]:
+        return iter(client.run_steps.list(THREAD, run_id, limit=100, order="asc"))
 
-    def steps(self, base: str) -> int:
-        count = 0
-        for step in self._client(base).run_steps.list(THREAD, RUN, limit=100, order="asc"):
-            _ = step.status, step.usage
-            count += 1
-        return count
-
-    def runs(self, base: str) -> int:
-        count = 0
-        for run in self._client(base).runs.list(THREAD, limit=100, order="asc"):
-            _ = run.status, run.usage
-            count += 1
-        return count
+    def line(self, item: Any) -> str:
+        return json.dumps(item.as_dict())
 
 
-LIBRARIES: dict[str, type[Any]] = {
-    "raw": Raw,
-    "facade": Facade,
-    "facade_fast": FastFacade,
-    "facade_async": AsyncFacade,
-    "stock": Stock,
-    "openai": OpenAI,
-    "azure": Azure,
-}
+def library(name: str) -> Library:
+    """The library of that name, imported."""
+    if name.startswith("facade"):
+        return Facade("facade", is_fast=name == "facade_fast")
+    kinds: dict[str, tuple[type[Library], str]] = {
+        "raw": (Raw, "httpx"),
+        "openai": (OpenAI, "openai"),
+        "azure": (Azure, "azure.ai.agents"),
+    }
+    kind, module = kinds[name]
+    return kind(module)
