@@ -12,10 +12,9 @@ from typing import Any
 import httpx
 import pytest
 from conftest import Api
-from wire import KEY, Request, Server, a_page, a_run, a_step, answer, library, runs, steps
+from wire import KEY, Request, Server, a_page, a_step, answer, library, runs, steps
 
 import facade
-from openai_thread_runs_api.models import RunStepObject
 
 LISTS = {
     "/threads/thread_1/runs": runs(7),
@@ -59,16 +58,6 @@ def client() -> Iterator[Callable[[Server], facade.Client]]:
         one.close()
 
 
-def test_calls_of_a_step(serve: Any, client: Any) -> None:
-    """One more step in a walk, its status and usage read, is few calls of Python functions: no model is built whole."""
-
-    def calls(count: int) -> int:
-        walk = client(serve(library({"/threads/thread_1/runs/run_1/steps": steps(count)}))).steps.all
-        return calls_of(lambda: read(walk("run_1", thread_id="thread_1")))
-
-    assert (calls(100) - calls(1)) / 99 <= 9
-
-
 def test_calls_of_a_get(serve: Any, client: Any) -> None:
     """Getting a step calls hardly more Python functions than httpx does by itself."""
     server = serve(answer(a_step()))
@@ -76,17 +65,6 @@ def test_calls_of_a_get(serve: Any, client: Any) -> None:
     with httpx.Client() as http:
         raw = calls_of(lambda: json.loads(http.get(f"{server.url}/threads/thread_1/runs/run_1/steps/step_1").content))
     assert calls_of(lambda: steps.get("run_1", "step_1", thread_id="thread_1")) <= 1.3 * raw
-
-
-def test_making_a_model_allocates_one_object() -> None:
-    """A step that nobody reads is one object around the JSON object, however large that is."""
-    sent = [a_step(number) for number in range(1000)]
-    kept: list[Any] = [None] * len(sent)
-    RunStepObject._of(sent[0])
-    before = sys.getallocatedblocks()
-    for index, step in enumerate(sent):
-        kept[index] = RunStepObject._of(step)
-    assert sys.getallocatedblocks() - before <= 2.5 * len(sent)
 
 
 def test_memory_of_a_walk_is_flat(api: Api, serve: Any) -> None:
@@ -111,13 +89,6 @@ def test_memory_of_a_walk_is_flat(api: Api, serve: Any) -> None:
     assert peak(20) <= 1.5 * peak(4)
 
 
-def test_requests_of_a_walk(api: Api, serve: Any) -> None:
-    """250 steps are three requests over one connection."""
-    server = serve(library(LISTS))
-    assert read(api.client(server).steps.all("run_1", thread_id="thread_1")) == 250
-    assert (len(server.requests), server.connections) == (3, 1)
-
-
 def test_requests_of_a_fan_out(api: Api, serve: Any) -> None:
     """All steps of all runs are a request a page, and no more connections than are read at once, and one."""
     server = serve(library(LISTS))
@@ -125,22 +96,6 @@ def test_requests_of_a_fan_out(api: Api, serve: Any) -> None:
     assert read(client.steps.all(client.runs.all("thread_1"), concurrency=4)) == 280
     assert len(server.requests) == 1 + 3 + 6
     assert server.connections <= 5
-
-
-def test_requests_of_a_get(api: Api, serve: Any) -> None:
-    """A get is one request, and the next one uses its connection."""
-    server = serve(library({"/threads/thread_1/runs": [a_run()], "/threads/thread_1/runs/run_1/steps": [a_step()]}))
-    client = api.client(server)
-    client.runs.get("thread_1", "run_1")
-    client.steps.get("run_1", "step_1", thread_id="thread_1")
-    assert (len(server.requests), server.connections) == (2, 1)
-
-
-def test_reading_nothing_asks_nothing(api: Api, serve: Any) -> None:
-    """Clients and walks that nobody reads from make no request."""
-    server = serve(library(LISTS))
-    api.client(server).steps.all("run_1", thread_id="thread_1").close()
-    assert not server.requests
 
 
 def loaded_by(statement: str) -> set[str]:

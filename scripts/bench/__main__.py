@@ -331,8 +331,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description="Measure what reading costs.")
     parser.add_argument("--quick", action="store_true", help="read less, and print only")
     quick = parser.parse_args(argv).quick
-    page = PAGE.read_text("utf-8")
-    last = re.search(r"^Measured at .* in (\d+) s", page, re.MULTILINE)
+    last = re.search(r"^Measured at .* in (\d+) s", PAGE.read_text("utf-8"), re.MULTILINE)
     if quick:
         say("this takes about a minute, after the first time")
     else:
@@ -340,7 +339,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tables = measure(QUICK if quick else WHOLE)
     print(tables)
     if not quick:
-        before, _, rest = page.partition(BEGIN)
+        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest.partition(END)[2]}", "utf-8")
     return 0
 
