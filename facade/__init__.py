@@ -18,7 +18,7 @@ from facade._options import configure
 from facade._sync.client import Client
 from facade._sync.walks import Walk
 from facade._version import __version__
-from facade.cmdlets import get_thread_run, get_thread_run_step
+from facade.cmdlets import get_thread_message, get_thread_run, get_thread_run_step
 from facade.errors import (
     APIConnectionError,
     APIError,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from facade._async.streams import AsyncRunStream
     from facade._streaming import Event
     from facade._sync.streams import RunStream
+    from facade.run_cmdlets import start_thread_run, stop_thread_run, submit_tool_output, wait_thread_run
     from openai_thread_runs_api.model_base import UnknownObject
     from openai_thread_runs_api.models import AssistantObject as Assistant
     from openai_thread_runs_api.models import MessageObject as Message
@@ -87,6 +88,10 @@ _LATER = {
     "AsyncRunStream": ("facade._async.streams", "AsyncRunStream"),
     "Event": ("facade._streaming", "Event"),
     "RunStream": ("facade._sync.streams", "RunStream"),
+    "start_thread_run": ("facade.run_cmdlets", "start_thread_run"),
+    "stop_thread_run": ("facade.run_cmdlets", "stop_thread_run"),
+    "submit_tool_output": ("facade.run_cmdlets", "submit_tool_output"),
+    "wait_thread_run": ("facade.run_cmdlets", "wait_thread_run"),
     "UnknownObject": ("openai_thread_runs_api.model_base", "UnknownObject"),
     **{name: ("openai_thread_runs_api.models", generated) for name, generated in _MODELS.items()},
 }
@@ -153,6 +158,11 @@ __all__ = [
     "Walk",
     "__version__",
     "configure",
+    "get_thread_message",
     "get_thread_run",
     "get_thread_run_step",
+    "start_thread_run",
+    "stop_thread_run",
+    "submit_tool_output",
+    "wait_thread_run",
 ]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Collection, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from facade._arguments import _field as field
+from facade._arguments import field
 from facade._bodies import as_json, read_mapping
 from facade._waiting import goes_on
 
@@ -58,29 +58,29 @@ def awaited(run: Any) -> Awaited | None:
     return None
 
 
-def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind) -> None:
+def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str = "") -> None:
     """Refuses answers that a run does not wait for, where the run is given as one that says what it waits for.
 
     Raises:
         ValueError: it waits for none, or for other calls.
     """
-    run = getattr(run, "_json", run)
+    run, name = getattr(run, "_json", run), name or kind
     status = field(run, "status")
     if isinstance(run, str) or status is None or field(run, "run_id") is not None:  # something that names a run only
         return
     run_id = field(run, "id")
     if status != "requires_action":
-        raise ValueError(f"{kind}: run {run_id!r} is {status!r} and waits for none; where it has moved on, refresh it")
+        raise ValueError(f"{name}: run {run_id!r} is {status!r} and waits for none; where it has moved on, refresh it")
     if (waits := awaited(run)) is None:
         return
     if waits.kind != kind:
-        raise ValueError(f"{kind}: run {run_id!r} waits for {waits.kind}; use submit_tool_{waits.kind}")
+        raise ValueError(f"{name}: run {run_id!r} waits for {waits.kind}; use submit_tool_{waits.kind}")
     unknown = sorted(given.keys() - set(waits.ids(True)))
     missing = [call_id for call_id in waits.ids(False) if call_id not in given]
     if unknown:
-        raise ValueError(f"{kind} has {', '.join(map(repr, unknown))}, which run {run_id!r} does not wait for")
+        raise ValueError(f"{name} has {', '.join(map(repr, unknown))}, which run {run_id!r} does not wait for")
     if missing:
-        raise ValueError(f"{kind} lacks {', '.join(map(repr, missing))}: all that run {run_id!r} waits for go at once")
+        raise ValueError(f"{name} lacks {', '.join(map(repr, missing))}: all that run {run_id!r} waits for go at once")
 
 
 def check_functions(functions: Any) -> None:

@@ -93,13 +93,14 @@ def check_id(name: str, value: Any, kind: str) -> str:
     return value
 
 
-def _field(value: Any, name: str) -> Any:
+def field(value: Any, name: str) -> Any:
+    """What a mapping or an object has under a name; None where it has nothing."""
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 
 def _is(value: Any, kind: str) -> bool:
     """Whether an object says that it is of a kind, or does not say of which."""
-    said = _field(value, "object") if isinstance(value, Mapping) else getattr(value, "object_", _field(value, "object"))
+    said = field(value, "object") if isinstance(value, Mapping) else getattr(value, "object_", field(value, "object"))
     return said is None or said == kind
 
 
@@ -122,9 +123,9 @@ def thread_key(value: Any) -> str:
     if isinstance(value, str):
         return check_id("thread", value, "thread")
     if isinstance(value, Mapping) or hasattr(value, "id") or hasattr(value, "thread_id"):
-        thread_id = _field(value, "thread_id")
+        thread_id = field(value, "thread_id")
         if thread_id is None and _is(value, "thread"):
-            thread_id = _field(value, "id")
+            thread_id = field(value, "id")
         if thread_id is None:
             raise ValueError(f"this {type(value).__name__} is no thread and has no thread_id")
         return check_id("thread_id", thread_id, "thread")
@@ -147,10 +148,10 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
         if thread_id is None:
             raise TypeError("thread_id is needed with a run id; a run itself knows its thread")
     elif isinstance(value, Mapping) or hasattr(value, "id") or hasattr(value, "run_id"):
-        own_thread = _field(value, "thread_id")
-        run_id = _field(value, "run_id")
+        own_thread = field(value, "thread_id")
+        run_id = field(value, "run_id")
         if run_id is None or (own_thread is None and thread_id is None):
-            run_id = _field(value, "id") if _is(value, "thread.run") else None
+            run_id = field(value, "id") if _is(value, "thread.run") else None
         if run_id is None:
             raise ValueError(f"this {type(value).__name__} is no run and has no run_id")
         run_id = check_id("run_id", run_id, "run")
@@ -172,17 +173,17 @@ def own_key(value: Any, kind: str) -> tuple[str, str]:
     Raises:
         TypeError: it is an id, or does not know its thread.
     """
-    if isinstance(value, (str, bytes)) or (thread_id := _field(value, "thread_id")) is None:
+    if isinstance(value, (str, bytes)) or (thread_id := field(value, "thread_id")) is None:
         raise TypeError(f"refresh takes a {kind}, which knows its thread; with an id use get(thread, {kind}_id)")
-    return check_id("thread_id", thread_id, "thread"), check_id(kind, _field(value, "id"), kind)
+    return check_id("thread_id", thread_id, "thread"), check_id(kind, field(value, "id"), kind)
 
 
 def step_key(step: Any) -> tuple[RunKey, str]:
     """The run and the step id that a step names."""
-    if isinstance(step, (str, bytes)) or (run_id := _field(step, "run_id")) is None:
+    if isinstance(step, (str, bytes)) or (run_id := field(step, "run_id")) is None:
         raise TypeError("refresh takes a step, which knows its thread and run; with an id use get(run, step_id)")
-    return run_key({"run_id": run_id, "thread_id": _field(step, "thread_id")}), check_id(
-        "step", _field(step, "id"), "run step"
+    return run_key({"run_id": run_id, "thread_id": field(step, "thread_id")}), check_id(
+        "step", field(step, "id"), "run step"
     )
 
 

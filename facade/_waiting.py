@@ -134,7 +134,7 @@ def poll_interval_sec(poll_sec: float | None, headers: Mapping[str, str], polls:
     return FIRST_POLLS_SEC[polls] if polls < len(FIRST_POLLS_SEC) else min(max(elapsed_sec / 60, 1.0), 5.0)
 
 
-def check_poll_sec(value: Any) -> None:
+def check_poll_sec(name: str, value: Any) -> None:
     """Refuses an interval that is none.
 
     Raises:
@@ -143,9 +143,9 @@ def check_poll_sec(value: Any) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"poll_sec is a number of seconds, not {type(value).__name__}")
+        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
     if not 0 <= value <= MAX_SEC:
-        raise ValueError(f"poll_sec is 0 or more seconds, not {value}")
+        raise ValueError(f"{name} is 0 or more seconds, not {value}")
 
 
 def is_ambiguous(error: APIError) -> bool:

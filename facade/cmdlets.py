@@ -1,4 +1,5 @@
-"""The two cmdlets as functions: `Get-ThreadRun` and `Get-ThreadRunStep`, with their parameters in their order."""
+"""The cmdlets that read, as functions with their parameters in their order: `Get-ThreadRun`, `Get-ThreadRunStep` and
+`Get-ThreadMessage`."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from facade.errors import MoreDataWarning
 
 if TYPE_CHECKING:
     from facade._sync.pool import Pool
-    from openai_thread_runs_api.models import RunObject, RunStepObject
+    from openai_thread_runs_api.models import MessageObject, RunObject, RunStepObject
 
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ _shared: list[Pool] = []
 _made_of: list[Any] = []
 
 
-def _client(cmdlet: str, given: CmdletOptions) -> Client:
+def make_client(cmdlet: str, given: CmdletOptions) -> Client:
     """A client on the connections that all calls share; they hold no key."""
     if (api_key := given.get("api_key")) is not None:
         given["api_key"] = api_key = cast(Any, Secret.keep(api_key))  # the caller's frame holds this dict
@@ -145,7 +146,7 @@ def get_thread_run(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     _one_set("run_id", run_id, all, limit)
-    runs = _client("get_thread_run", options).runs
+    runs = make_client("get_thread_run", options).runs
     if run_id is not None:
         return runs.get(thread_id, run_id)
     if all:
@@ -247,7 +248,7 @@ def get_thread_run_step(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     _one_set("step_id", step_id, all, limit)
-    steps = _client("get_thread_run_step", options).steps
+    steps = make_client("get_thread_run_step", options).steps
     if step_id is not None:
         return steps.get(run_id, step_id, thread_id=thread_id, include=include)
     if all:
@@ -262,7 +263,79 @@ def get_thread_run_step(
     return _first_pages(run_id, first_page)
 
 
-def _spell_out(function: Any) -> None:
+@overload
+def get_thread_message(
+    thread_id: ThreadLike,
+    message_id: str,
+    *,
+    order: Order = "asc",
+    run_id: str | None = None,
+    **options: Unpack[CmdletOptions],
+) -> MessageObject: ...
+@overload
+def get_thread_message(
+    thread_id: ThreadLike | Iterable[ThreadLike],
+    message_id: None = None,
+    *,
+    all: Literal[True],
+    limit: int | None = None,
+    order: Order = "asc",
+    run_id: str | None = None,
+    **options: Unpack[CmdletOptions],
+) -> Walk[MessageObject]: ...
+@overload
+def get_thread_message(
+    thread_id: ThreadLike | Iterable[ThreadLike],
+    message_id: None = None,
+    *,
+    all: Literal[False] = False,
+    limit: int | None = None,
+    order: Order = "asc",
+    run_id: str | None = None,
+    **options: Unpack[CmdletOptions],
+) -> Page[MessageObject]: ...
+def get_thread_message(
+    thread_id: Any,
+    message_id: str | None = None,
+    *,
+    all: bool = False,  # noqa: A002  # -All
+    limit: int | None = None,
+    order: Order = "asc",
+    run_id: str | None = None,
+    **options: Unpack[CmdletOptions],
+) -> MessageObject | Walk[MessageObject] | Page[MessageObject]:
+    """Reads messages, as the cmdlet `Get-ThreadMessage` does.
+
+    Args:
+        thread_id: as of `get_thread_run` (-ThreadId)
+        message_id: the message's id: then that message is read (-MessageId)
+        all, limit, order: as of `get_thread_run`
+        run_id: only the messages that this run made; None for all (-RunId)
+        options: as of `get_thread_run`
+
+    Returns:
+        With `message_id` the message, with `all` a `Walk`, else a `Page`.
+
+    Raises:
+        TypeError: `message_id` together with `all`, `limit` or `run_id`: they are of different parameter sets.
+        ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
+    """
+    _one_set("message_id", message_id, all or run_id is not None, limit)
+    messages = make_client("get_thread_message", options).messages
+    if message_id is not None:
+        return messages.get(thread_id, message_id)
+    if all:
+        return messages.all(thread_id, run_id=run_id, order=order)
+
+    def first_page(thread: ThreadLike) -> Page[MessageObject]:
+        page = messages.list(thread, run_id=run_id, limit=20 if limit is None else limit, order=order)
+        _warn_of_more(page, limit, f"thread {thread_key(thread)}")
+        return page
+
+    return _first_pages(thread_id, first_page)
+
+
+def spell_out(function: Any) -> None:
     """Shows the options one by one, with their defaults, where Python would show `**options`."""
     signature = inspect.signature(function)
     shown = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
@@ -272,5 +345,6 @@ def _spell_out(function: Any) -> None:
     function.__signature__ = signature.replace(parameters=shown)
 
 
-_spell_out(get_thread_run)
-_spell_out(get_thread_run_step)
+spell_out(get_thread_run)
+spell_out(get_thread_run_step)
+spell_out(get_thread_message)

@@ -192,7 +192,7 @@ class AsyncRunLife(AsyncResource):
             APITimeoutError: `deadline_sec` passed; its `run` is the run as last read.
             RunFailedError: with `check`.
         """
-        check_poll_sec(poll_sec)
+        check_poll_sec("poll_sec", poll_sec)
         follow = partial(self._follow, poll_sec=poll_sec, cancel_on_timeout=cancel_on_timeout)
         with Deadline((limits := self._limits("wait", options)).deadline_sec) as deadline:
             return _settled(await follow(run_key(run, thread_id), limits, deadline), check)
@@ -232,7 +232,7 @@ class AsyncRunLife(AsyncResource):
             APITimeoutError, RunFailedError: as `wait`.
             Exception: what a function or `approve` raises.
         """
-        check_poll_sec(poll_sec)
+        check_poll_sec("poll_sec", poll_sec)
         check_turns("max_turns", max_turns)
         check_functions(functions)
         key, limits = run_key(run, thread_id), self._limits("process", options)

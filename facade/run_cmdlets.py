@@ -1,0 +1,253 @@
+"""The cmdlets of a run's life as functions: `Start-ThreadRun`, `Stop-ThreadRun`, `Wait-ThreadRun`, `Submit-ToolOutput`.
+
+Their options are those of `facade.get_thread_run`; with `deadline_sec` for the whole of a wait or a stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+
+from facade._answering import check_awaited, read_answers
+from facade._arguments import RunLike, ThreadLike, field, run_key
+from facade._bodies import NewThreadFields, RunFields
+from facade._exchange import Deadline
+from facade._failure_log import warn_of
+from facade._options import refuse_unknown
+from facade._waiting import ENDED, GOES_ON, check_poll_sec, is_one_of
+from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
+
+if TYPE_CHECKING:
+    from facade._sync.streams import RunStream
+    from openai_thread_runs_api.models import RunObject
+
+MAY_STOP = ("queued", "in_progress", "requires_action")
+"""The statuses of a run that can be cancelled."""
+
+
+class StartOptions(CmdletOptions, RunFields, NewThreadFields, total=False):
+    """What a run is given, by the API's names, and the options of all cmdlets."""
+
+
+@overload
+def start_thread_run(
+    thread_id: ThreadLike | None = None,
+    assistant_id: str | None = None,
+    *,
+    message: str | None = None,
+    stream: Literal[False] = False,
+    **options: Unpack[StartOptions],
+) -> RunObject: ...
+@overload
+def start_thread_run(
+    thread_id: ThreadLike | None = None,
+    assistant_id: str | None = None,
+    *,
+    message: str | None = None,
+    stream: Literal[True],
+    **options: Unpack[StartOptions],
+) -> RunStream: ...
+def start_thread_run(
+    thread_id: ThreadLike | None = None,
+    assistant_id: str | None = None,
+    *,
+    message: str | None = None,
+    stream: bool = False,
+    **options: Unpack[StartOptions],
+) -> RunObject | RunStream:
+    """Starts an assistant on a thread, as the cmdlet `Start-ThreadRun` does.
+
+    Args:
+        thread_id: the thread's id, or an object or mapping that is a thread or has a `thread_id` (-ThreadId); None: a
+            new thread is made with the run
+        assistant_id: the assistant's id (-AssistantId)
+        message: a message of the user's to put on the thread before (-Message)
+        stream: whether to give what happens as it happens (-Stream)
+        options: as of `get_thread_run`; and what the run is given, by the API's names, as in `client.runs.create` and,
+            for a new thread, `client.runs.create_with_thread`
+
+    Returns:
+        The run as it was queued; with `stream` a `RunStream`.
+
+    Raises:
+        ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
+    """
+    if assistant_id is None:
+        raise TypeError("assistant_id is needed: the assistant to run")
+    for name in options:
+        if name not in StartOptions.__annotations__:
+            refuse_unknown("start_thread_run", name, StartOptions.__annotations__)
+    fields: Any = {name: value for name, value in options.items() if name not in CMDLET_OPTIONS}
+    settings: Any = {name: value for name, value in options.items() if name in CMDLET_OPTIONS}
+    runs = make_client("start_thread_run", settings).runs
+    said = [] if message is None else [{"role": "user", "content": message}]
+    if thread_id is not None:
+        if said:
+            fields["additional_messages"] = [*(fields.get("additional_messages") or ()), *said]
+        return (runs.stream if stream else runs.create)(thread_id, assistant_id, **fields)
+    if said:
+        thread = dict(fields.get("thread") or {})
+        fields["thread"] = {**thread, "messages": [*(thread.get("messages") or ()), *said]}
+    return (runs.stream_with_thread if stream else runs.create_with_thread)(assistant_id, **fields)
+
+
+@overload
+def stop_thread_run(
+    run_id: RunLike,
+    thread_id: str | None = None,
+    *,
+    force: bool = False,
+    wait: bool = False,
+    pass_thru: Literal[False] = False,
+    **options: Unpack[CmdletOptions],
+) -> None: ...
+@overload
+def stop_thread_run(
+    run_id: RunLike,
+    thread_id: str | None = None,
+    *,
+    force: bool = False,
+    wait: bool = False,
+    pass_thru: Literal[True],
+    **options: Unpack[CmdletOptions],
+) -> RunObject: ...
+def stop_thread_run(
+    run_id: RunLike,
+    thread_id: str | None = None,
+    *,
+    force: bool = False,
+    wait: bool = False,
+    pass_thru: bool = False,
+    **options: Unpack[CmdletOptions],
+) -> RunObject | None:
+    """Asks for a run to be stopped, as the cmdlet `Stop-ThreadRun` does.
+
+    Args:
+        run_id: a run, an object or mapping with a `run_id` and `thread_id`, or a run's id (-RunId)
+        thread_id: the thread of a run that is given as an id (-ThreadId)
+        force: whether to ask whatever its status is; else only where it is queued, in_progress or requires_action,
+            for which a run that does not say its status is read (-Force)
+        wait: whether to wait until it has stopped (-Wait)
+        pass_thru: whether to give the run (-PassThru)
+        options: as of `get_thread_run`
+
+    Returns:
+        With `pass_thru` the run: cancelling, or with `wait` at rest.
+
+    Raises:
+        ValueError: without `force`: its status is another one; nothing was sent to cancel it.
+        ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
+    """
+    runs = make_client("stop_thread_run", options).runs
+    key = run_key(run_id, thread_id)
+    if not force:
+        told = None if isinstance(run_id, str) or field(run_id, "run_id") is not None else field(run_id, "status")
+        status = runs.get(*key).status if told is None else told
+        if not is_one_of(status, MAY_STOP):
+            raise ValueError(f"run {key.run_id!r} is {status!r}, which cannot be stopped; force=True asks all the same")
+    run = runs.cancel(key._asdict())
+    if wait:
+        run = runs.wait(key._asdict())
+    return run if pass_thru else None
+
+
+def wait_thread_run(
+    run_id: RunLike,
+    thread_id: str | None = None,
+    *,
+    poll_interval_sec: float | None = None,
+    status_for_wait: str | Collection[str] = GOES_ON,
+    status_for_exit: str | Collection[str] = (),
+    **options: Unpack[CmdletOptions],
+) -> RunObject:
+    """Reads a run again and again until it rests, as the cmdlet `Wait-ThreadRun` does.
+
+    Args:
+        run_id, thread_id: as of `stop_thread_run`
+        poll_interval_sec: the seconds between two polls; None: what the server says, else 1/3 to 5 (-PollIntervalSec)
+        status_for_wait: the statuses that it goes on at (-StatusForWait)
+        status_for_exit: statuses to take from these (-StatusForExit)
+        options: as of `get_thread_run`; timeout_sec and max_retry_count for each poll, deadline_sec for the whole
+
+    Returns:
+        The run, as soon as its status is another one.
+
+    Raises:
+        ValueError: `status_for_wait` has a status that no run leaves.
+        APITimeoutError: `deadline_sec` passed; its `run` is the run as last read.
+        ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
+    """
+    leaving = _statuses("status_for_exit", status_for_exit)
+    going_on = _statuses("status_for_wait", status_for_wait) - leaving
+    if endless := sorted(going_on & set(ENDED)):
+        raise ValueError(f"status_for_wait has {', '.join(endless)}, which a run never leaves: it would wait for ever")
+    check_poll_sec("poll_interval_sec", poll_interval_sec)
+    runs, key = make_client("wait_thread_run", options).runs, run_key(run_id, thread_id)
+    limits = runs._settings.limits
+    with Deadline(limits.deadline_sec) as deadline:
+        run = runs._follow(
+            key, limits, deadline, poll_sec=poll_interval_sec, goes_on=lambda run: is_one_of(run.status, going_on)
+        )
+    warn_of(run)
+    return run
+
+
+def _statuses(name: str, given: str | Collection[str]) -> set[str]:
+    statuses = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [None]
+    if not all(isinstance(status, str) for status in statuses):
+        raise TypeError(f"{name} is one str or several")
+    return set(statuses)
+
+
+@overload
+def submit_tool_output(
+    run_id: RunLike,
+    thread_id: str | None = None,
+    *,
+    tool_output: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    stream: Literal[False] = False,
+    **options: Unpack[CmdletOptions],
+) -> RunObject: ...
+@overload
+def submit_tool_output(
+    run_id: RunLike,
+    thread_id: str | None = None,
+    *,
+    tool_output: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    stream: Literal[True],
+    **options: Unpack[CmdletOptions],
+) -> RunStream: ...
+def submit_tool_output(
+    run_id: RunLike,
+    thread_id: str | None = None,
+    *,
+    tool_output: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    stream: bool = False,
+    **options: Unpack[CmdletOptions],
+) -> RunObject | RunStream:
+    """Answers the function calls that a run waits for, as the cmdlet `Submit-ToolOutput` does.
+
+    Args:
+        run_id, thread_id: as of `stop_thread_run`; a run object says what it waits for, and the outputs are checked
+            against it
+        tool_output: a mapping of call ids to outputs, or a sequence of mappings with `tool_call_id` and `output`; a
+            text goes as it is, anything else as JSON (-ToolOutput)
+        stream: whether to give what happens then as it happens (-Stream)
+        options: as of `get_thread_run`
+
+    Returns:
+        The run; with `stream` a `RunStream`.
+
+    Raises:
+        ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
+    """
+    answers = read_answers("outputs", tool_output, "tool_output")
+    outputs = {call_id: answer["output"] for call_id, answer in answers.items()}
+    runs = make_client("submit_tool_output", options).runs
+    check_awaited(run_id, outputs, "outputs", "tool_output")
+    return (runs.stream_tool_outputs if stream else runs.submit_tool_outputs)(run_id, outputs, thread_id=thread_id)
+
+
+spell_out(stop_thread_run)
+spell_out(wait_thread_run)
+spell_out(submit_tool_output)
