@@ -175,14 +175,15 @@ class Facade(Library):
     def line(self, item: Any) -> str:
         return json.dumps(item.to_dict())
 
-    def fan_out(self, base: str, inputs: Inputs = "walk", concurrency: int = 16) -> int:
+    def fan_out(self, base: str, inputs: Inputs = "walk", concurrency: int = 16, in_order: bool = True) -> int:
         with self.connect(base) as client:
             walk = client.runs.all(THREAD)
             runs = list(walk) if inputs == "list" else walk
             runs = (run for run in walk) if inputs == "generator" else runs
-            return sum(1 for step in client.steps.all(runs, concurrency=concurrency) if self.glance(step))
+            walk = client.steps.all(runs, concurrency=concurrency, in_order=in_order)
+            return sum(1 for step in walk if self.glance(step))
 
-    def fan_out_async(self, base: str, inputs: Inputs = "walk", concurrency: int = 16) -> int:
+    def fan_out_async(self, base: str, inputs: Inputs = "walk", concurrency: int = 16, in_order: bool = True) -> int:
         async def generator(walk: Any) -> AsyncIterator[Any]:
             async for run in walk:
                 yield run
@@ -191,7 +192,8 @@ class Facade(Library):
             async with self.module.AsyncClient(KEY, api_base=base) as client:
                 walk = client.runs.all(THREAD)
                 runs = [run async for run in walk] if inputs == "list" else walk
-                steps = client.steps.all(generator(walk) if inputs == "generator" else runs, concurrency=concurrency)
+                runs = generator(walk) if inputs == "generator" else runs
+                steps = client.steps.all(runs, concurrency=concurrency, in_order=in_order)
                 return len([None async for step in steps if self.glance(step)])
 
         return asyncio.run(work())
