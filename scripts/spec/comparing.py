@@ -84,9 +84,8 @@ class _Comparison:
         self.uses: dict[str, set[tuple[str, _Side]]] = {}
         for description in (old, new):
             for key, operation in description.operations.items():
-                answers = operation["responses"]
-                request = {name: part for name, part in operation.items() if name != "responses"}
-                for side, parts in ((_request_side(key), request), (_ANSWER, answers)):
+                request = {**operation, "responses": None}
+                for side, parts in ((_request_side(key), request), (_ANSWER, operation["responses"])):
                     for name in description.schemas_of(parts):
                         self.uses.setdefault(name, set()).add((description.operation_id(key), side))
         # Where the walk is: whose part, and the sides that it is on.
@@ -232,17 +231,19 @@ class _Comparison:
 
         def signs(side: Description, form: Form) -> tuple[Any, ...]:
             kinds = [each.values for each in side.forms(form.node.get("properties", {}).get("type", {}))]
-            return (form.name, kinds) if any(kinds) else (form.name, None, (form.type, form.is_plain), form.type)
+            return (form.name, *((kinds, None, None) if any(kinds) else (None, (form.type, form.is_plain), form.type)))
 
         pairs: list[tuple[Form, Form]] = []
+        olds, news = list(olds), list(news)
         for rank in range(4):
-            for old in [form for form in olds if all(form is not paired for paired, _ in pairs)]:
-                left = [form for form in news if all(form is not paired for _, paired in pairs)]
-                sign = signs(self.old, old)[rank : rank + 1]
-                if sign not in ((), (None,)):
-                    pairs += [(old, new) for new in left if signs(self.new, new)[rank : rank + 1] == sign][:1]
-        gone = [form for form in olds if all(form is not paired for paired, _ in pairs)]
-        return pairs, gone, [form for form in news if all(form is not paired for _, paired in pairs)]
+            for old in list(olds):
+                sign = signs(self.old, old)[rank]
+                new = next((new for new in news if sign is not None and signs(self.new, new)[rank] == sign), None)
+                if new is not None:
+                    pairs.append((old, new))
+                    olds.remove(old)
+                    news.remove(new)
+        return pairs, olds, news
 
     def _label(self, form: Form) -> str:
         """Name a form among others."""

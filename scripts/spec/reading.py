@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -175,12 +176,10 @@ def _parse_yaml(text: str) -> Any:
 
 def _parse_json(text: str) -> Any:
     def refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        mapping = dict(pairs)
-        if len(mapping) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DuplicateKeyError(f"the key {twice!r} is there twice")
-        return mapping
+        for name, count in Counter(name for name, _ in pairs).items():
+            if count > 1:
+                raise DuplicateKeyError(f"the key {name!r} is there twice")
+        return dict(pairs)
 
     try:
         return json.loads(text, object_pairs_hook=refuse_twice)

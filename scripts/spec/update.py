@@ -36,11 +36,8 @@ def fetch(address: str, file: Path) -> None:
     Raises:
         httpx.HTTPError: It cannot be had, or is larger than `MAX_BYTES`.
     """
-    with (
-        httpx.Client(follow_redirects=True, timeout=TIMEOUT_SEC) as client,
-        client.stream("GET", address) as response,
-        file.open("wb") as out,
-    ):
+    reading = httpx.stream("GET", address, follow_redirects=True, timeout=TIMEOUT_SEC)
+    with reading as response, file.open("wb") as out:
         response.raise_for_status()
         for chunk in response.iter_bytes():
             out.write(chunk)
