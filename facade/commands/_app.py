@@ -18,6 +18,7 @@ from facade.commands._exits import EPILOG, explain
 COMMANDS = {
     "get-thread-run": "Read one run of THREAD, or list its runs.",
     "get-thread-run-step": "Read one step of RUN, or list its steps. RUN needs its THREAD.",
+    "get-thread-message": "Read one message of THREAD, or list its messages.",
 }
 
 
@@ -70,7 +71,7 @@ class _Program(SpellingCommand, click.Group):
 @click.version_option(__version__, prog_name=PROGRAM)
 @refused_api_key
 def app() -> None:
-    """Read the runs and run steps of threads on an Assistants-compatible endpoint.
+    """Read the runs, run steps and messages of threads on an Assistants-compatible endpoint.
 
     A table on a terminal, JSON Lines into a pipe.
     Without a THREAD or RUN, standard input is read as it comes: an id a line, or threads or runs as JSON Lines, so
@@ -79,6 +80,9 @@ def app() -> None:
         thread-runs get-thread-run THREAD --all | thread-runs get-thread-run-step --all
 
     gives every step of every run of a thread.
+
+    There is no time limit unless you set one: --timeout-sec bounds one attempt, --deadline-sec a whole call; for good,
+    set THREAD_RUNS_TIMEOUT_SEC and THREAD_RUNS_DEADLINE_SEC.
     """
 
 

@@ -33,16 +33,23 @@ class Detail:
             self._print_field("duration", took, 0)
         if usage := _usage(item.get("usage")):
             self._print_field("usage", usage, 0)
+        times = {name: at for name, value in item.items() if name.endswith("_at") and (at := seconds(value))}
+        for name in sorted(times, key=lambda name: times[name]):
+            self._print_field(name, local_time(times[name]), 0)
         for name, value in item.items():
-            if name not in _HEAD and value not in (None, [], {}):
-                self._print_field(name, _time(name, value), 0)
+            if name not in (*_HEAD, *times) and value not in (None, [], {}):
+                self._print_field(name, value, 0)
         details = item.get("step_details")
         calls = inside(details, "tool_calls")
         for call in calls if isinstance(calls, list) else [] if details is None else [details]:
             self._print_part(call)
         content = item.get("content")
-        for part in content if isinstance(content, list) else []:
-            self._print_part(part)
+        for part in content if isinstance(content, list) else [] if content is None else [content]:
+            said = part if isinstance(part, str) else inside(inside(part, "text"), "value")
+            if isinstance(said, str):
+                self.console.print_text(Text(self.console.plain(said)))
+            else:
+                self._print_part(part)
 
     def flush(self) -> None:
         """Nothing is held."""
@@ -92,10 +99,6 @@ def _usage(usage: Any) -> str:
         if value not in (None, {})
     )
     return ", ".join(parts)
-
-
-def _time(name: str, value: Any) -> Any:
-    return local_time(value) if name.endswith("_at") and seconds(value) is not None else value
 
 
 def _parsed(value: Any) -> Any:

@@ -51,6 +51,8 @@ class Listing:
         resource: Callable[[facade.Client], Any],
         source: Any,
         wanted: str | None,
+        *,
+        completed: Callable[[facade.Client, Any], dict[str, Any]] | None = None,
         **options: Any,
     ) -> None:
         """Print what is asked for.
@@ -61,8 +63,10 @@ class Listing:
             resource: takes `runs`, `steps`, … of the client
             source: a thread or run as the resource takes it, or a `Pipeline` of them
             wanted: the id of the one object to read; None for a list
+            completed: makes what people see of one object that was asked for, where that takes more than the object
             options: what the resource's methods take besides
         """
+        is_completed = completed is not None and wanted is not None and _output.is_for_people(self.output)
         lists = {"--all": self.all, "--limit": self.limit, "--after": self.after, "--before": self.before}
         is_many = isinstance(source, Pipeline)
         if wanted is not None and (given := [name for name, value in lists.items() if value]):
@@ -82,7 +86,7 @@ class Listing:
             try:
                 with closing(reading.items(client)) as items:
                     for item in items:
-                        writer.write(item.to_dict())
+                        writer.write(completed(client, item) if completed and is_completed else item.to_dict())
                         count, last = count + 1, item
                         show_count(count)
             finally:

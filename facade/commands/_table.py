@@ -99,7 +99,8 @@ class Table:
         self._above = {name: self._held[0][name] for name in self._kind.parents}
         first, *others = widths
         numbers = self._kind.numbers
-        fitting = {first: max([min(width, self.console.width) for width in widths[first]], default=1)}
+        widest = max(widths[first], default=1)  # a short id may be followed by one a little longer
+        fitting = {first: min(max(widest, min(widest + 2, 28)), self.console.width)}
         left = self.console.width - fitting[first]
         # A text that few rows have takes less room below them than as a column.
         for name in sorted(others, key=lambda name: name not in numbers and len(widths[name]) * 2 < len(self._held)):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+import facade
 from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected
 from facade.commands._input import Pipeline, run_of
-from facade.commands._kinds import STEPS
-from facade.commands._listing import Listing, listed
+from facade.commands._kinds import STEPS, inside
+from facade.commands._listing import Listing, listed, log
 
 
 @command("get-thread-run-step")
@@ -45,4 +48,25 @@ def get_thread_run_step(
     runs = Pipeline.of(run, "RUN", lambda value: run_of(value, thread))
     if runs is None and thread is None:
         raise click.UsageError("RUN needs its THREAD: get-thread-run-step RUN THREAD")
-    listing.show(connection, STEPS, lambda client: client.steps, runs or run_of(run, thread), wanted, include=include)
+    listing.show(
+        connection,
+        STEPS,
+        lambda client: client.steps,
+        runs or run_of(run, thread),
+        wanted,
+        completed=_with_its_message,
+        include=include,
+    )
+
+
+def _with_its_message(client: facade.Client, step: facade.RunStep) -> dict[str, Any]:
+    """A step with the content of the message that it made, as far as that can be read."""
+    shown = step.to_dict()
+    message_id = inside(inside(shown.get("step_details"), "message_creation"), "message_id")
+    if message_id is None:
+        return shown
+    try:
+        return shown | {"content": client.messages.get(shown["thread_id"], message_id).to_dict().get("content")}
+    except (facade.APIError, KeyError, ValueError, TypeError) as error:
+        log.warning("the step's message cannot be read: %s", error)
+        return shown

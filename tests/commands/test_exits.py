@@ -53,7 +53,10 @@ def test_a_wrong_command_line_is_one_line_and_2(cli: Cli, api: Api, args: list[s
         (["--thread-id"], "Option '--thread-id' requires an argument"),
         (["thread_a", "--auth-type", "azur"], "'openai', 'azure', 'azure_ad'"),
         (["thread_a", "--limit", "x"], "'x' is no whole number"),
-        (["thread_a", "--timeout-sec", "-1"], "'--timeout-sec': '-1' is no number of seconds"),
+        (
+            ["thread_a", "--timeout-sec", "-1"],
+            "'--timeout-sec' (env var: 'THREAD_RUNS_TIMEOUT_SEC'): '-1' is no number of seconds",
+        ),
         (["thread_a", "--api-base", "ftp://host"], "base"),
     ],
 )
@@ -67,7 +70,7 @@ def test_errors_name_options_as_they_are_written(cli: Cli, api: Api, args: list[
 def test_an_unknown_command_is_shown_as_written(cli: Cli) -> None:
     """With the commands that there are."""
     err = cli("get-thread-runs", "thread_a")[2]
-    assert "there is no command 'get-thread-runs'; did you mean get-thread-run or get-thread-run-step?" in err
+    assert "there is no command 'get-thread-runs'; did you mean get-thread-run or " in err
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,41 @@ def test_options_describe_the_client(cli: Cli, api: Api) -> None:
     _, sent, headers = api.requests[0]
     assert (sent["api-version"], sent["x"]) == (["v1"], ["a=b"])
     assert (headers["api-key"], headers["x-trace"]) == (KEY, "on")
+
+
+def test_messages_take_thread_message_and_run(cli: Cli, api: Api) -> None:
+    """The places are the cmdlet's: thread, message; a list may be that of one run."""
+    messages = [{"id": f"msg_{n}", "object": "thread.message", "thread_id": "thread_a"} for n in (1, 2)]
+    api.lists["/threads/thread_a/messages"] = messages
+    assert ids(cli("get-thread-message", "thread_a")[1]) == ["msg_1", "msg_2"]
+    assert ids(cli("Get-ThreadMessage", "--Thread", "thread_a", "--All", "--run-id", "run_1")[1]) == ["msg_1", "msg_2"]
+    assert api.requests[-1][1]["run_id"] == ["run_1"]
+    assert ids(cli("get-thread-message", "thread_a", "msg_2")[1]) == ["msg_2"]
+    assert ids(cli("get-thread-message", "--all", stdin="thread_a\n")[1]) == ["msg_1", "msg_2"]
+    code, _, err = cli("get-thread-message", "thread_a", "msg_2", "--run-id", "run_1")
+    assert (code, "--run-id goes with a list" in err) == (2, True)
+
+
+def test_limits_are_set_for_good_in_the_environment(cli: Cli, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option wins over its variable; `--help` says that there is no limit without."""
+    said = " ".join(cli("--help")[1].split())
+    assert "no time limit unless you set one" in said
+    assert "THREAD_RUNS_TIMEOUT_SEC" in said
+    assert "THREAD_RUNS_DEADLINE_SEC" in cli("get-thread-run", "--help")[1]
+    api.add_runs("thread_a", "run_1")
+    api.answers["/threads/thread_a/runs"] = 503, {}
+    monkeypatch.setenv("THREAD_RUNS_MAX_RETRY_COUNT", "1")
+    monkeypatch.setenv("THREAD_RUNS_DEADLINE_SEC", "0.2")  # less than the wait before a second attempt
+    assert cli("get-thread-run", "thread_a")[0] in (8, 10)
+    assert cli("get-thread-run", "thread_a", "--max-retry-count", "0", "--deadline-sec", "0")[0] == 8
+    monkeypatch.setenv("THREAD_RUNS_DEADLINE_SEC", "soon")
+    code, _, err = cli("get-thread-run", "thread_a")
+    assert (code, "THREAD_RUNS_DEADLINE_SEC" in err) == (2, True)
+
+
+@pytest.mark.parametrize("value", ["--ThreadId", "--all", "-h", "--", "-x"])
+def test_the_value_of_an_option_is_taken_as_it_is(cli: Cli, api: Api, value: str) -> None:
+    """Though it be spelt as an option is."""
+    api.add_runs("thread_a", "run_1")
+    cli("get-thread-run", "thread_a", "--additional-header", f"x-a={value}", "--after", value)
+    assert api.requests[0][1]["after"] == [value]

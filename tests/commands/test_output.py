@@ -131,3 +131,20 @@ def test_csv_of_nothing_is_its_heading(cli: Cli, api: Api) -> None:
     out = cli("get-thread-run", "thread_a", "--output", "csv")[1]
     assert out.startswith("id,thread_id,")
     assert out.count("\n") == 1
+
+
+def test_a_step_that_made_a_message_shows_its_text(cli: Cli, api: Api) -> None:
+    """One more request, for people only; a message that cannot be read is a warning."""
+    details = {"type": "message_creation", "message_creation": {"message_id": "msg_1"}}
+    api.add_steps("thread_a", "run_1", "step_1", step_details=details)
+    content = [{"type": "text", "text": {"value": "Rye and\nspelt.", "annotations": []}}, {"type": "image_file"}]
+    message = {"id": "msg_1", "object": "thread.message", "thread_id": "thread_a", "content": content}
+    api.lists["/threads/thread_a/messages"] = [message]
+    assert detail(cli, "get-thread-run-step", "run_1", "thread_a", "step_1")[-3:] == ["Rye and", "spelt.", "image_file"]
+    assert detail(cli, "get-thread-message", "thread_a", "msg_1")[-3:] == ["Rye and", "spelt.", "image_file"]
+    api.lists.pop("/threads/thread_a/messages")
+    code, out, err = cli("get-thread-run-step", "run_1", "thread_a", "step_1", "--output", "table")
+    assert (code, "msg_1" in out, "its message cannot be read" in err.replace("the step's", "its")) == (0, True, True)
+    api.requests.clear()
+    cli("get-thread-run-step", "run_1", "thread_a", "step_1")
+    assert len(api.requests) == 1

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from shell import Api, Cli, ids, is_one_line
 
+import facade
+from facade import archive
+from facade._operations import OPERATIONS
 from facade.commands._app import COMMANDS, app
+from facade.commands._command import command
+from facade.commands._connection import Connection, connected
+from facade.commands._exits import EXIT_CODES, explain
+from facade.server import write_sample
 
 
 def test_the_log_is_shown_when_asked_for(cli: Cli, api: Api) -> None:
@@ -81,3 +90,63 @@ finally:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "get-thread-run-step" in done.stdout
     assert done.stderr == "[]\n"
+
+
+def test_each_cmdlet_function_has_its_command() -> None:
+    """An operation that is declared with a cmdlet is a command of the same name."""
+    assert {(op.cmdlet or "").replace("_", "-") for op in OPERATIONS} - {""} <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("thread-runs get", ["get-thread-run", "get-thread-run-step", "get-thread-message"]),
+        ("thread-runs get-thread-run --dead", ["--deadline-sec"]),
+        ("thread-runs get-thread-run --output j", ["jsonl"]),
+    ],
+)
+def test_a_shell_completes_words(environment: dict[str, str], words: str, found: list[str]) -> None:
+    """As click does it, for commands, options and choices."""
+    asked = {"_THREAD_RUNS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    command = [sys.executable, "-c", "from facade.commands import main; main()"]
+    done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=False)
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == found
+
+
+@pytest.mark.parametrize("error", [name for name in facade.__all__ if name.endswith("Error")])
+def test_every_error_of_the_library_has_an_exit_code(error: str) -> None:
+    """None of them ends a command with a traceback."""
+    kind = getattr(facade, error)
+    raised = kind("It broke.", None) if error == "RunFailedError" else kind("It broke.")
+    assert explain(raised)[0] in EXIT_CODES
+
+
+def test_an_archives_errors_have_exit_codes() -> None:
+    """Without importing archives for it."""
+    assert explain(archive.DamagedError("It is damaged."))[0] == 16
+    assert explain(archive.BusyError("It is busy."))[0] == 17
+
+
+def test_an_argument_is_a_file_where_it_names_one(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file is read without a key; what looks like a path and names none is an error; else it is a thread."""
+    found: list[tuple[list[str], str | None]] = []
+
+    @command("look")
+    @click.argument("source")
+    @connected
+    def look(source: str, connection: Connection) -> None:
+        with connection.open_source(source) as (client, thread):
+            found.append(([run.id for run in client.runs.list(thread or "thread_bakery", limit=2)], thread))
+
+    write_sample(tmp_path / "thread_odd")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    look.main(["thread_odd"], standalone_mode=False)
+    assert found == [(["run_bakery_01", "run_bakery_02"], None)]
+    for missing in ("missing.db", "missing.sqlite", f"a{os.sep}b"):
+        with pytest.raises(click.UsageError, match="no file"):
+            look.main([missing], standalone_mode=False)
+    with pytest.raises(facade.ConfigurationError):  # a thread, so a key is wanted
+        look.main(["thread_bakery"], standalone_mode=False)
