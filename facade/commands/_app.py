@@ -19,6 +19,7 @@ COMMANDS = {
     "get-thread-run": "Read one run of THREAD, or list its runs.",
     "get-thread-run-step": "Read one step of RUN, or list its steps. RUN needs its THREAD.",
     "get-thread-message": "Read one message of THREAD, or list its messages.",
+    "timeline": "Draw THREAD, or the threads of the archive FILE, as one page.",
 }
 
 

@@ -152,7 +152,11 @@ def _message_row(message: Json, depth: int) -> Json:
         "error": fault(message.get("incomplete_details")),
         "at": seconds_of(message.get("created_at")),
         "to": seconds_of(message.get("created_at")),
-        "parts": [*fault_parts(message, "incomplete_details"), *message_parts(message), *given_parts(message, metadata="Metadata")],
+        "parts": [
+            *fault_parts(message, "incomplete_details"),
+            *message_parts(message),
+            *given_parts(message, metadata="Metadata"),
+        ],
         "json": json_text(message),
     }
 
@@ -208,7 +212,11 @@ def _step_rows(steps: list[Json], depth: int, run_at: float | None, messages: Ma
             "to": to,
             "unsaid": own is None and at is not None,
             "tokens": _tokens(step.get("usage")),
-            "parts": [*fault_parts(step, "last_error"), *step_parts(step, said), *given_parts(step, metadata="Metadata")],
+            "parts": [
+                *fault_parts(step, "last_error"),
+                *step_parts(step, said),
+                *given_parts(step, metadata="Metadata"),
+            ],
             "said": json_text(said) if said else None,
             "json": json_text(step),
         }
