@@ -12,13 +12,16 @@ import tempfile
 from pathlib import Path
 
 import facade
+from facade import timeline
 from facade.commands._kinds import RUNS, STEPS
 from facade.commands._table import Table
 from facade.server import serve, write_sample
 
+PAGE = Path("build/timeline.html")
+
 
 def main() -> None:
-    """Prints every run of the sample thread, then every step of every run."""
+    """Prints every run of the sample thread, then every step of every run, and writes the page that shows them."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "sample.sqlite"
@@ -36,6 +39,9 @@ def main() -> None:
             for step in client.steps.all(runs, include=facade.FILE_SEARCH_RESULT_CONTENT):
                 table.write(step.to_dict())
             table.flush()
+            PAGE.parent.mkdir(exist_ok=True)
+            timeline.write(client, thread_id, to=PAGE, include=facade.FILE_SEARCH_RESULT_CONTENT)
+            print(f"\nThe same to look at: {PAGE}")
 
 
 if __name__ == "__main__":

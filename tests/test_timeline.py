@@ -211,7 +211,7 @@ def test_a_notebook_shows_it_in_a_frame_of_its_own() -> None:
 
 def test_the_core_does_without() -> None:
     """Importing the client does not import the timeline, and the timeline needs no extra."""
-    code = "import sys, facade, facade.client; assert 'facade.timeline' not in sys.modules; import facade.timeline; "
+    code = "import sys, facade; facade.Client; assert 'facade.timeline' not in sys.modules; import facade.timeline; "
     code += "assert not {'click', 'rich', 'starlette'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
