@@ -36,7 +36,7 @@ check: $(READY) ## format, lint, types, and whether the generated code is what t
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/shellcheck scripts/spec/*.sh .ci/run
 
-bench: ## measure beside other clients, in an environment of its own; writes docs/performance.*
+bench: ## measure beside other clients, in an environment of its own; writes the tables of docs/performance.md
 	$(PYTHON) -m scripts.bench
 
 docs: $(READY) ## build the documentation site into build/docs
@@ -58,4 +58,4 @@ generate: $(READY) ## make generated/ from the pinned spec, and the sync client 
 	$(BIN)/python scripts/unasync.py
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .venv-bench .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .venv-bench .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist docs/reference
