@@ -19,6 +19,10 @@ COMMANDS = {
     "get-thread-run": "Read one run of THREAD, or list its runs.",
     "get-thread-run-step": "Read one step of RUN, or list its steps. RUN needs its THREAD.",
     "get-thread-message": "Read one message of THREAD, or list its messages.",
+    "start-thread-run": "Start ASSISTANT on THREAD, or on a new thread.",
+    "wait-thread-run": "Read RUN again and again until it rests, and print it.",
+    "submit-tool-output": "Answer the function calls that RUN waits for.",
+    "stop-thread-run": "Ask for RUN to be stopped.",
     "timeline": "Draw THREAD, or the threads of the archive FILE, as one page.",
 }
 

@@ -99,7 +99,7 @@ def _key_in(path: str) -> str:
         raise facade.ConfigurationError("the file of --api-key-file holds no text") from None
 
 
-def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def name_and_value(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """NAME=VALUE texts as a mapping; errors keep the text to themselves, since a header may carry a secret."""
     pairs = [value.partition("=") for value in values]
     if not all(name.strip() and equals for name, equals, _ in pairs):
@@ -162,7 +162,7 @@ connected = gathered(
         click.option(
             "--additional-query",
             multiple=True,
-            callback=_pairs,
+            callback=name_and_value,
             metavar="NAME=VALUE",
             help="A query parameter for each request, such as api-version=v1; may be repeated.",
         ),
@@ -170,7 +170,7 @@ connected = gathered(
             "--additional-header",
             "additional_headers",
             multiple=True,
-            callback=_pairs,
+            callback=name_and_value,
             metavar="NAME=VALUE",
             help="A header for each request; may be repeated.",
         ),
