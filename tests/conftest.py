@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import multiprocessing
 import os
+import signal
 import ssl
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import attrs
@@ -163,6 +170,88 @@ class Api:
             self._runner.close()
         assert not left
         assert until(lambda: not self.threads()), self.threads()
+
+
+def in_child(work: Callable[[], Any], timeout_sec: float = 20) -> Any:
+    """What a function gives in a forked child."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    child = os.fork()
+    if child == 0:  # pragma: no cover  # not seen by the parent's coverage
+        result: Any = "nothing"
+        try:
+            result = work()
+        except BaseException as failure:
+            result = repr(failure)
+        finally:
+            sender.send(result)
+            os._exit(0)
+    sender.close()
+    try:
+        if not receiver.poll(timeout_sec):
+            os.kill(child, signal.SIGKILL)
+            pytest.fail("the child hangs")
+        return receiver.recv()
+    finally:
+        receiver.close()
+        os.waitpid(child, 0)
+
+
+def begin(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Calls a function in a thread of its own, which keeps no test from ending where it hangs."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work(*arguments))
+        except BaseException as failure:
+            future.set_exception(failure)
+
+    threading.Thread(target=run, daemon=True, name="begun").start()
+    return future
+
+
+def with_client(server: Server, work: Callable[[facade.AsyncClient], Any], **options: Any) -> Any:
+    """Runs a coroutine with an async client; no task may be left at its end."""
+
+    async def main() -> Any:
+        async with facade.AsyncClient(KEY, api_base=server.url, verify=TRUSTED, **options) as client:
+            result = await work(client)
+            await asyncio.sleep(0)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        return result
+
+    return asyncio.run(main())
+
+
+async def eventually(holds: Callable[[], bool]) -> bool:
+    """Waits until something holds; the loop goes on."""
+    for _ in range(300):
+        if holds():
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+PRELUDE = """
+import asyncio, facade, os, signal, sys, threading, time
+BASE = sys.argv[1]
+"""
+
+
+@contextlib.contextmanager
+def program(
+    server: Server, text: str, warnings: str = "error", stdin: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A Python program of its own with a server's address."""
+    command = [sys.executable, "-c", PRELUDE + textwrap.dedent(text), server.url]
+    environment = {**os.environ, "OPENAI_API_KEY": KEY, "PYTHONWARNINGS": warnings}
+    with subprocess.Popen(
+        command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture(params=["sync", "async"])

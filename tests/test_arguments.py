@@ -18,8 +18,6 @@ from wire import (
     paths,
 )
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 BAD_TIMES = [
     pytest.param(-1, ValueError, id="negative"),
     pytest.param(-0.001, ValueError, id="just negative"),

@@ -30,8 +30,6 @@ from wire import (
 
 import facade
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 LIST = [("limit", "20"), ("order", "asc")]
 
 

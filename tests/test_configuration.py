@@ -18,8 +18,6 @@ from wire import (
 
 import facade
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 class TestConfiguration:
     """Where options come from, and which are refused."""

@@ -19,8 +19,6 @@ from wire import (
     answer,
 )
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 class TestLog:
     """The logger `facade`."""

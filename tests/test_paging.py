@@ -14,8 +14,6 @@ from wire import HANG, RESET, Request, Script, Serve, a_page, a_run, a_step, ans
 
 import facade
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 def ids(items: Any) -> list[Any]:
     """The ids of runs or steps."""

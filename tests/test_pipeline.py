@@ -26,8 +26,6 @@ from wire import (
 
 import facade
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 class Thing:
     """An object of somebody else's library."""

@@ -25,8 +25,6 @@ from facade._answers import Body, read_object, read_page
 from facade._exchange import Call, Deadline, Pause, Reply, exchange, read_error
 from facade._options import Limits
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 quick = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 """Enough examples to find what is easily found; more come with `--hypothesis-profile`."""
 

@@ -26,8 +26,6 @@ from wire import (
 
 import facade
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 LIST = [("limit", "20"), ("order", "asc")]
 
 WALK = [("limit", "100"), ("order", "asc")]

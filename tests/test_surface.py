@@ -12,8 +12,6 @@ import pytest
 import facade
 from facade._operations import OPERATIONS
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 WALKS = {
     *("runs.all", "runs.refresh", "steps.all", "steps.refresh"),
     *("messages.all", "messages.refresh", "threads.all"),

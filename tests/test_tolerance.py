@@ -19,8 +19,6 @@ from facade import _answers
 from openai_thread_runs_api import models
 from openai_thread_runs_api.model_base import Model
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 def a_tool_step(*calls: Any, **fields: Any) -> dict[str, Any]:
     """A step of tool calls."""

@@ -15,8 +15,6 @@ from wire import (
 
 import facade
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 class TestViews:
     """`with_options` and the options of single calls."""

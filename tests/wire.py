@@ -23,6 +23,7 @@ import ssl
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -230,6 +231,37 @@ class Server:
         self.close()
 
 
+class Gate:
+    """Holds answers back until so many requests wait for theirs at once: a count where a clock would be asserted.
+
+    Args:
+        count: how many open it
+        patience_sec: after so long in vain everything passes, so that a test fails instead of hanging
+
+    Attributes:
+        most: how many waited at once, at most, by key
+    """
+
+    def __init__(self, count: int, patience_sec: float = 5.0) -> None:
+        self._count = count
+        self._patience_sec = patience_sec
+        self._change = threading.Condition()
+        self._waiting: Counter[Any] = Counter()
+        self._given_up = False
+        self.most: Counter[Any] = Counter()
+
+    def pass_through(self, key: Any = None) -> None:
+        """Waits at the gate of this key; once it has opened it stays open."""
+        with self._change:
+            self._waiting[key] += 1
+            self.most[key] = max(self.most[key], self._waiting[key])
+            self._change.notify_all()
+            if not self._change.wait_for(lambda: self._given_up or self.most[key] >= self._count, self._patience_sec):
+                self._given_up = True
+                self._change.notify_all()
+            self._waiting[key] -= 1
+
+
 def _rest(sock: socket.socket, sec: float | None) -> None:
     """Waits so many seconds, or for ever; raises as soon as the other side has left."""
     end = None if sec is None else time.monotonic() + sec
@@ -239,15 +271,15 @@ def _rest(sock: socket.socket, sec: float | None) -> None:
             return
         readable, _, _ = select.select([sock], [], [], left)
         if readable:
-            if not sock.recv(1, socket.MSG_PEEK):
+            if not sock.recv(1, 0 if isinstance(sock, ssl.SSLSocket) else socket.MSG_PEEK):
                 raise ConnectionResetError("the client has left")
             time.sleep(0.01 if left is None else min(left, 0.01))
 
 
 @contextlib.contextmanager
-def deaf_url() -> Iterator[str]:
+def deaf_url(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """The base address of a port that no connection comes through to: its queue is full."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+    with socket.create_server((host, port), backlog=0) as listener:
         address = listener.getsockname()
         waiting = []
         for _ in range(4):
@@ -257,7 +289,7 @@ def deaf_url() -> Iterator[str]:
             waiting.append(sock)
         time.sleep(0.05)
         try:
-            yield f"http://127.0.0.1:{address[1]}/v1"
+            yield f"http://{host}:{address[1]}/v1"
         finally:
             for sock in waiting:
                 sock.close()
