@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import TRUSTED, Api, read_all
+from conftest import TRUSTED, Api, eventually, in_child, program, read_all, with_client
 from wire import (
     HANG,
     KEY,
@@ -39,8 +36,6 @@ from wire import (
 )
 
 import facade
-
-pytestmark = pytest.mark.filterwarnings("error")
 
 
 def echo(request: Request) -> Script:
@@ -109,30 +104,6 @@ class TestThreads:
             assert pool.submit(client.runs.get, "thread_1", "run_1").result().id == "run_1"
         client.close()
         assert until(lambda: server.open_connections == 0)
-
-
-def in_child(work: Callable[[], Any], timeout_sec: float = 20) -> Any:
-    """What a function gives in a forked child."""
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    child = os.fork()
-    if child == 0:  # pragma: no cover  # not seen by the parent's coverage
-        result: Any = "nothing"
-        try:
-            result = work()
-        except BaseException as failure:
-            result = repr(failure)
-        finally:
-            sender.send(result)
-            os._exit(0)
-    sender.close()
-    try:
-        if not receiver.poll(timeout_sec):
-            os.kill(child, signal.SIGKILL)
-            pytest.fail("the child hangs")
-        return receiver.recv()
-    finally:
-        receiver.close()
-        os.waitpid(child, 0)
 
 
 @pytest.mark.filterwarnings("ignore:This process")
@@ -210,28 +181,6 @@ class TestFork:
         assert in_child(lambda: ask("child")) == "run_child"
         assert ask("again") == "run_again"
         assert [request.connection for request in server.requests] == [1, 2, 1]
-
-
-def with_client(server: Server, work: Callable[[facade.AsyncClient], Any], **options: Any) -> Any:
-    """Runs a coroutine with an async client; no task may be left at its end."""
-
-    async def main() -> Any:
-        async with facade.AsyncClient(KEY, api_base=server.url, verify=TRUSTED, **options) as client:
-            result = await work(client)
-            await asyncio.sleep(0)
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-        return result
-
-    return asyncio.run(main())
-
-
-async def eventually(holds: Callable[[], bool]) -> bool:
-    """Waits until something holds; the loop goes on."""
-    for _ in range(300):
-        if holds():
-            return True
-        await asyncio.sleep(0.01)
-    return False
 
 
 class TestTasks:
@@ -501,26 +450,6 @@ class TestLeaving:
         assert api.until(lambda: server.open_connections <= 6)
         if before:
             assert len(os.listdir("/proc/self/fd")) <= before + 16
-
-
-PRELUDE = """
-import asyncio, facade, os, signal, sys, threading, time
-BASE = sys.argv[1]
-"""
-
-
-@contextlib.contextmanager
-def program(server: Server, text: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python program of its own with a server's address."""
-    command = [sys.executable, "-c", PRELUDE + textwrap.dedent(text), server.url]
-    environment = {**os.environ, "OPENAI_API_KEY": KEY, "PYTHONWARNINGS": "error"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 WAITS: dict[str, tuple[str, Script]] = {

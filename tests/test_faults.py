@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
 import gzip
 import itertools
 import json
 import logging
 import math
-import socket
-import ssl
-import threading
 import time
 import tracemalloc
-import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import trustme
 from conftest import Api, read_all
 from wire import (
     CLOSE,
     HANG,
-    KEY,
     RESET,
     Part,
     Request,
@@ -49,8 +41,6 @@ from wire import (
 import facade
 from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
 from facade._options import Limits
-
-pytestmark = pytest.mark.filterwarnings("error")
 
 RUN = answer(a_run())
 PAGE = answer(a_page(runs(2)))
@@ -75,26 +65,6 @@ def timed(work: Callable[[], Any]) -> tuple[BaseException, float]:
 def within(elapsed: float, bound_sec: float) -> bool:
     """Whether a time is what a bound says, by a tenth and what the machine needs."""
     return bound_sec * 0.9 <= elapsed <= bound_sec * 1.1 + SLACK_SEC
-
-
-@contextlib.contextmanager
-def talkative() -> Iterator[str]:
-    """The https address of a server that speaks first, and no TLS."""
-
-    def talk() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = listener.accept()
-                with sock:
-                    sock.sendall(b"220 mail.example ESMTP\r\n")
-                    sock.recv(65_536)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=talk, daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
 
 
 def endless(text: bytes, pause_sec: float = 0.03) -> Iterator[Part]:
@@ -312,88 +282,6 @@ class TestTime:
         assert isinstance(failure, facade.APITimeoutError)
         assert within(elapsed, 0.25)
         assert len(proxy.requests) == 1
-
-
-class TestNetwork:
-    """Proxies and addresses."""
-
-    @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-    def test_proxy_of_the_environment(
-        self, api: Api, serve: Serve, variable: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The usual variables name the proxy that requests go through."""
-        proxy = serve(RUN)
-        monkeypatch.setenv(variable, proxy.url.removesuffix("/v1"))
-        with warnings.catch_warnings(action="ignore"):  # plain http
-            client = api.client("http://bakery.example/v1")
-        assert get(client).id == "run_1"
-        assert proxy.requests[0].target.startswith("http://")
-
-    def test_no_proxy(self, api: Api, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-        """NO_PROXY excepts hosts."""
-        proxy, server = serve(error(502)), serve(RUN)
-        monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        assert get(api.client(server)).id == "run_1"
-        assert not proxy.requests
-
-    def test_proxy_that_is_not_there(self, api: Api, serve: Serve) -> None:
-        """A proxy that refuses connections is an APIConnectionError; nobody else is asked."""
-        server = serve(RUN)
-        failure, _ = timed(lambda: get(api.client(server, proxy=refused_url().removesuffix("/v1"))))
-        assert type(failure) is facade.APIConnectionError
-        assert not server.requests
-
-    def test_name_with_two_addresses(self, api: Api, serve: Serve) -> None:
-        """Where one of a host's addresses refuses, the next one is tried."""
-        server = serve(RUN)
-        assert get(api.client(server.url.replace("127.0.0.1", "localhost"))).id == "run_1"
-
-    def test_name_that_is_not_there(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A host that no resolver knows is an APIConnectionError."""
-        failure, _ = timed(lambda: get(api.client("http://nowhere.invalid.localhost:1/v1")))
-        assert type(failure) is facade.APIConnectionError
-
-    def test_tunnel_that_is_refused(self, api: Api, serve: Serve) -> None:
-        """A proxy that refuses a tunnel is an APIConnectionError; it never sees the key."""
-        proxy = serve(answer(b"", 502))
-        client = api.client("https://bakery.example/v1", proxy=proxy.url.removesuffix("/v1"))
-        failure, _ = timed(lambda: get(client))
-        assert type(failure) is facade.APIConnectionError
-        assert proxy.requests[0].method == "CONNECT"
-        assert KEY.encode() not in proxy.requests[0].head
-
-    def test_tunnel_that_hangs(self, api: Api, serve: Serve) -> None:
-        """A proxy that says nothing is bounded by timeout_sec, and its connection closed."""
-        proxy = serve((HANG,))
-        client = api.client("https://bakery.example/v1", proxy=proxy.url.removesuffix("/v1"), timeout_sec=0.3)
-        failure, elapsed = timed(lambda: get(client))
-        assert isinstance(failure, facade.APITimeoutError)
-        assert within(elapsed, 0.3)
-        assert api.until(lambda: proxy.open_connections == 0)
-
-    def test_certificates(self, api: Api, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A certificate is checked, against SSL_CERT_FILE or a context of the caller's where they are given."""
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
-        own, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-        authority.issue_cert("127.0.0.1").configure_cert(own)
-        authority.configure_trust(trusting)
-        server = serve(RUN, tls=own)
-        failure, _ = timed(lambda: get(api.client(server, verify=True, max_retry_count=3)))
-        assert type(failure) is facade.APIConnectionError
-        assert "certificate" in str(failure).lower()
-        assert not server.requests
-        assert get(api.client(server, verify=trusting)).id == "run_1"
-        assert get(api.client(server, verify=False)).id == "run_1"
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-        assert get(api.client(server, verify=True)).id == "run_1"
-
-    def test_tls_to_a_plain_server(self, api: Api) -> None:
-        """TLS that fails is an APIConnectionError."""
-        with talkative() as url:
-            failure, _ = timed(lambda: get(api.client(url, timeout_sec=5)))
-        assert type(failure) is facade.APIConnectionError
 
 
 STATUSES: dict[int, type[facade.APIStatusError]] = {
@@ -876,7 +764,6 @@ GOOD: dict[str, Script] = {
     "no reason phrase": b"HTTP/1.1 200\r\nContent-Length: %d\r\n\r\n%s" % (len(JSON), JSON),
     "unknown kind of run": answer({"id": "run_1", "object": "thread.walk"}),
     "an error beside an id": answer({**a_run(), "error": {"message": "no luck"}}),
-    "100 deep": answer(deep(100)),
     "brackets in a text": answer({"id": "run_1", "instructions": "[{" * 20_000}),
     "escaped quotes and brackets": answer({"id": "run_1", "instructions": '\\"[' * 20_000}),
     "4,000 digits": answer(b'{"id": "run_1", "created_at": ' + b"1" * 4_000 + b"}"),
