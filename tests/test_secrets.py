@@ -18,11 +18,25 @@ import httpx
 import pytest
 from conftest import Api, read_all
 from rich.traceback import Traceback
-from wire import CLOSE, HANG, RESET, Script, Serve, Server, a_page, a_run, again, answer, error, head, refused_url, runs
+from wire import (
+    CLOSE,
+    HANG,
+    KEY,
+    RESET,
+    Script,
+    Serve,
+    Server,
+    a_page,
+    a_run,
+    again,
+    answer,
+    error,
+    head,
+    refused_url,
+    runs,
+)
 
 import facade
-
-pytestmark = pytest.mark.filterwarnings("error")
 
 SECRET = 'sk-Q7"x\\/+=%zz secret&<'
 """A key that JSON, addresses and reprs each spell in a way of their own."""
@@ -316,6 +330,149 @@ class TestObjects:
         with pytest.raises(facade.AuthenticationError) as caught:
             facade.get_thread_run("thread_1", "run_1", api_key=key, api_base=server.url)
         assert not shows(told(caught.value), key)
+
+
+HEADER_VALUE = "gateway-token-3f9a27c1"
+PASSWORD = "dough-8c41d2-pw"
+"""The password of a proxy."""
+
+QUIET_FAILURES: dict[str, Script] = {
+    "404": error(404),
+    "500": error(500),
+    "no JSON": answer(b"<html>"),
+    "reset": (RESET,),
+    "cut short": (head(200, {"Content-Length": "999"}), b"{", CLOSE),
+    "timeout": (HANG,),
+    "loop": answer(a_page(runs(1), True)),
+}
+
+
+def tells(failure: BaseException, *secrets: str) -> list[str]:
+    """Which of some secrets a failure tells."""
+    return [secret for secret in secrets if shows(told(failure), secret)]
+
+
+class TestOtherSecrets:
+    """The values of additional headers and a proxy's password are no less secret than the key."""
+
+    @pytest.mark.parametrize("name", QUIET_FAILURES)
+    def test_header_values(self, api: Api, serve: Serve, name: str, log: io.StringIO) -> None:
+        """No error, traceback with locals or log shows a header's value, which is sent all the same."""
+        server = serve(QUIET_FAILURES[name])
+        client = api.client(server, additional_headers={"x-gateway": HEADER_VALUE}, timeout_sec=0.3)
+        for work in (
+            lambda: client.runs.get("thread_1", "run_1"),
+            lambda: list(client.runs.all("thread_1")),
+            lambda: list(client.steps.all([a_run(1), a_run(2)])),
+        ):
+            with pytest.raises(facade.APIError) as caught:
+                work()
+            assert not tells(caught.value, HEADER_VALUE, KEY)
+        assert server.requests[0].headers["x-gateway"] == HEADER_VALUE
+        assert HEADER_VALUE not in log.getvalue()
+
+    @pytest.mark.parametrize("name", QUIET_FAILURES)
+    def test_password_of_a_proxy(self, api: Api, serve: Serve, name: str, log: io.StringIO) -> None:
+        """Nor is a proxy's password shown, where it is reached or not."""
+        proxy = serve(QUIET_FAILURES[name]).url.removesuffix("/v1").replace("://", f"://baker:{PASSWORD}@")
+        client = api.client("http://127.0.0.1:1/v1", proxy=proxy, timeout_sec=0.3)
+        for work in (lambda: client.runs.get("thread_1", "run_1"), lambda: list(client.runs.all("thread_1"))):
+            with pytest.raises(facade.APIError) as caught:
+                work()
+            assert not tells(caught.value, PASSWORD, KEY)
+        assert PASSWORD not in log.getvalue()
+
+    @pytest.mark.parametrize("base", ["http://127.0.0.1:1/v1", "https://127.0.0.1:1/v1"])
+    def test_proxy_that_is_not_there(self, api: Api, base: str, log: io.StringIO, monkeypatch: Any) -> None:
+        """Nor where it is not there, or refuses a tunnel; given as an argument or by the environment."""
+        proxy = refused_url().removesuffix("/v1").replace("://", f"://baker:{PASSWORD}@")
+        clients = [api.client(base, proxy=proxy)]
+        for variable in ("HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(variable, proxy)
+        clients.append(api.client(base.replace("127.0.0.1", "bakery.localhost")))
+        for client in clients:
+            with pytest.raises(facade.APIConnectionError) as caught:
+                client.runs.get("thread_1", "run_1")
+            assert not tells(caught.value, PASSWORD, KEY)
+        assert PASSWORD not in log.getvalue()
+
+    def test_tunnel_that_is_refused(self, api: Api, serve: Serve, log: io.StringIO) -> None:
+        """Nor what a proxy says that echoes it."""
+        said = answer(b"", 407, {"Proxy-Authenticate": f"Basic {PASSWORD}"}).replace(b"Spoken", PASSWORD.encode())
+        proxy = serve((said, CLOSE)).url.removesuffix("/v1").replace("://", f"://baker:{PASSWORD}@")
+        with pytest.raises(facade.APIConnectionError) as caught:
+            api.client("https://127.0.0.1:1/v1", proxy=proxy).runs.get("thread_1", "run_1")
+        assert not tells(caught.value, PASSWORD, KEY)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"timeout_sec": -1},
+            {"api_base": "ftp://x"},
+            {"organization": "ö"},
+            {"verify": "/nope.pem"},
+            {"transport": "tcp"},
+            {"auth_type": "bearer"},
+            {"max_response_bytes": 0},
+            {"additional_query": 5},
+            {"timeouts": 5},
+        ],
+        ids=str,
+    )
+    def test_bad_argument_beside_them(self, api: Api, options: dict[str, Any]) -> None:
+        """A bad argument's traceback does not show them either, whatever it is beside."""
+        given = {
+            "additional_headers": {"x-gateway": HEADER_VALUE},
+            "proxy": f"http://baker:{PASSWORD}@127.0.0.1:1",
+            **options,
+        }
+        with pytest.raises((ValueError, TypeError)) as caught:
+            api.bare_client(KEY, **given)
+        assert not tells(caught.value, HEADER_VALUE, PASSWORD, KEY)
+        with pytest.raises((ValueError, TypeError)) as caught:
+            facade.configure(**given)
+        assert not tells(caught.value, HEADER_VALUE, PASSWORD)
+
+    @pytest.mark.parametrize("bad", [f"{HEADER_VALUE}\r\nx: y", f"{HEADER_VALUE}ü", [HEADER_VALUE], 5], ids=ascii)
+    def test_bad_header_value(self, api: Api, bad: Any) -> None:
+        """A header's value that cannot be sent is not shown as it is refused."""
+        headers = {"x-first": HEADER_VALUE, "x-gateway": bad}
+        for make in (lambda **options: api.client("http://127.0.0.1:1", **options), facade.configure):
+            with pytest.raises((ValueError, TypeError)) as caught:
+                make(additional_headers=headers)
+            assert not tells(caught.value, HEADER_VALUE)
+
+    def test_reprs(self, api: Api, serve: Serve) -> None:
+        """No repr, and no attribute of a client, shows them."""
+        proxy = f"http://baker:{PASSWORD}@127.0.0.1:1"
+        client = api.client(serve(QUIET_FAILURES["404"]), additional_headers={"x-gateway": HEADER_VALUE}, proxy=proxy)
+        target = getattr(client, "target", client)
+        for value in (target, target.runs, target.with_options(timeout_sec=5)):
+            for each in attributes(value):
+                assert HEADER_VALUE not in repr(each)
+                assert PASSWORD not in repr(each)
+
+    def test_cmdlets(self, log: io.StringIO) -> None:
+        """The cmdlet functions keep them as well, in tracebacks from their callers on."""
+        options: dict[str, Any] = {"api_base": refused_url(), "additional_headers": {"x-gateway": HEADER_VALUE}}
+        facade.configure(proxy=refused_url().removesuffix("/v1").replace("://", f"://baker:{PASSWORD}@"))
+        for call in (
+            lambda: facade.get_thread_run("thread_1", "run_1", api_key=KEY, **options),
+            lambda: list(facade.get_thread_run_step("run_1", "thread_1", all=True, api_key=KEY, **options)),
+            lambda: facade.get_thread_run("thread_1", limit=500, api_key=KEY, **options),
+            lambda: facade.get_thread_run("thread_1", timeout=5, api_key=KEY, **options),
+        ):
+            with pytest.raises((facade.APIError, ValueError, TypeError)) as caught:
+                call()
+            assert not tells(caught.value, HEADER_VALUE, PASSWORD, KEY)
+        assert HEADER_VALUE not in log.getvalue()
+
+    def test_configured(self, serve: Serve) -> None:
+        """What `configure` was given is not shown by clients that take it up."""
+        facade.configure(additional_headers={"x-gateway": HEADER_VALUE}, api_key=KEY)
+        with pytest.raises(ValueError, match="timeout_sec") as caught:
+            facade.Client(timeout_sec=-1)
+        assert not tells(caught.value, HEADER_VALUE, KEY)
 
 
 class TestDestinations:
