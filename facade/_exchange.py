@@ -208,9 +208,14 @@ def _read(call: Call[T], reply: Reply) -> T:
         return call.read(reply)
     except APIResponseError as error:
         problem = error.message
-    kind = one_line(reply.redact(reply.headers.get("content-type", "")).split(";")[0])[:100] or "no content type"
     words = one_line(reply.redact(reply.body[:1000].decode("utf-8", "replace")))[:120]
-    raise APIResponseError(f"{problem} ({kind}, {len(reply.body)} bytes{f': {words!r}' if words else ''})")
+    raise APIResponseError(
+        f"{problem} ({_content_type(reply)}, {len(reply.body)} bytes{f': {words!r}' if words else ''})"
+    )
+
+
+def _content_type(reply: Reply) -> str:
+    return one_line(reply.redact(reply.headers.get("content-type", "")).split(";")[0])[:100] or "no content type"
 
 
 def retry_wait_sec(
@@ -280,8 +285,7 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
     message = next((_line(said[name]) for name in ("message", "detail") if _line(said.get(name))), None)
     status = reply.status_code
     if message is None:
-        kind = reply.redact(reply.headers.get("content-type", "")).split(";")[0] or "no content type"
-        message = f"the server answered {status} without saying why ({kind}, {len(reply.body)} bytes)"
+        message = f"the server answered {status} without saying why ({_content_type(reply)}, {len(reply.body)} bytes)"
         if 300 <= status < 400:
             message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"
     if status == 404 and urlsplit(base).hostname == OPENAI_HOST:

@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypedDict, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -251,6 +252,16 @@ OPTIONS = {
 }
 
 DEFAULTS: dict[str, Any] = {name: Default(each.default) for name, each in OPTIONS.items()}
+
+
+class Deferred:
+    """A module that is imported once one of its names is asked for: for types, which hardly anybody asks for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)
 
 
 class KnownOptions:

@@ -74,9 +74,13 @@ class ListCursor(Generic[T]):
 
     def _lost(self, problem: str) -> PaginationError:
         error = PaginationError(f"the server promises more and {problem}")
+        self.about(error)
+        return error
+
+    def about(self, error: APIError) -> None:
+        """Says in an error which request it is about: the one that was asked last."""
         if self._call is not None:
             self._call.about(error)
-        return error
 
     def take(self, page: Page[T]) -> list[T]:
         """The objects of a page that the page before did not have; then `done` and `next_call` say how to go on."""
@@ -222,6 +226,7 @@ class Window(Generic[T]):
     def locate(self, error: APIError) -> None:
         """Says in an error that ends the walk which list was waited for, and where to go on."""
         if self._lanes:
+            self._lanes[0].cursor.about(error)
             self._locate(self._lanes[0], error)
 
     @staticmethod

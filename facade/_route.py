@@ -178,6 +178,7 @@ def check_transport(name: str, value: Any) -> Any:
     Raises:
         TypeError: it is no httpx transport.
     """
-    if not hasattr(value, "handle_request") and not hasattr(value, "handle_async_request"):
+    is_one: bool = hasattr(value, "handle_request") or hasattr(value, "handle_async_request")
+    if not is_one or isinstance(value, type):
         raise TypeError(f"transport is an httpx transport (httpx.BaseTransport), not {type(value).__name__}")
     return value

@@ -175,6 +175,9 @@ class APIResponseError(APIError):
 class PaginationError(APIError):
     """A walk that cannot end or would lose data: a cursor that came before, or more promised and nothing to follow."""
 
+    def _may_go_on(self) -> bool:
+        return False  # from there it would come to the same
+
 
 class RunFailedError(APIError):
     """A run that was waited for with `check` has ended, and is not completed.

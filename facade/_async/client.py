@@ -5,20 +5,21 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
+from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
 from facade._async.resources import AsyncAssistants, AsyncMessages, AsyncRuns, AsyncSteps, AsyncThreads
 from facade._auth import ApiKey, AuthType, Secret
 from facade._exchange import Call, Deadline
-from facade._options import DEFAULTS, KnownOptions, LimitOptions, Settings, plain_http_host
+from facade._options import DEFAULTS, Deferred, KnownOptions, LimitOptions, Settings, plain_http_host
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     import httpx
 
     from facade._async.pool import AsyncPool
+else:
+    httpx = Deferred("httpx")  # `typing.get_type_hints` looks here
 
 T = TypeVar("T")
 

@@ -118,7 +118,9 @@ class AsyncRuns(AsyncRunLife):
             run: a run, or an object or mapping with a `run_id` and `thread_id`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        return await self.get(*run_key(run), **options)
+        fresh = await self._ask("refresh", _operations.get_run(*run_key(run)), options)
+        warn_of(fresh)
+        return fresh
 
 
 class AsyncSteps(AsyncResource):
@@ -222,8 +224,10 @@ class AsyncSteps(AsyncResource):
             include: as in `get`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        run, step_id = step_key(step)
-        return await self.get(run._asdict(), step_id, include=include, **options)
+        call = _operations.get_run_step(*step_key(step), include_values(include))
+        fresh = await self._ask("refresh", call, options)
+        warn_of(fresh)
+        return fresh
 
 
 class AsyncMessages(AsyncResource):
@@ -302,7 +306,7 @@ class AsyncMessages(AsyncResource):
             message: a message, or an object or mapping with its `id` and `thread_id`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        return await self.get(*own_key(message, "message"), **options)
+        return await self._ask("refresh", _operations.get_message(*own_key(message, "message")), options)
 
 
 class AsyncThreads(AsyncResource):

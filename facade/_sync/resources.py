@@ -119,7 +119,9 @@ class Runs(RunLife):
             run: a run, or an object or mapping with a `run_id` and `thread_id`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        return self.get(*run_key(run), **options)
+        fresh = self._ask("refresh", _operations.get_run(*run_key(run)), options)
+        warn_of(fresh)
+        return fresh
 
 
 class Steps(Resource):
@@ -223,8 +225,10 @@ class Steps(Resource):
             include: as in `get`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        run, step_id = step_key(step)
-        return self.get(run._asdict(), step_id, include=include, **options)
+        call = _operations.get_run_step(*step_key(step), include_values(include))
+        fresh = self._ask("refresh", call, options)
+        warn_of(fresh)
+        return fresh
 
 
 class Messages(Resource):
@@ -303,7 +307,7 @@ class Messages(Resource):
             message: a message, or an object or mapping with its `id` and `thread_id`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        return self.get(*own_key(message, "message"), **options)
+        return self._ask("refresh", _operations.get_message(*own_key(message, "message")), options)
 
 
 class Threads(Resource):
