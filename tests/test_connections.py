@@ -439,15 +439,17 @@ class TestSignals:
             signal.setitimer(signal.ITIMER_REAL, {2 * PATIENCE_SEC})
             assert client.runs.get("thread_1", f"run_{{number}}").id == f"run_{{number}}"
         signal.setitimer(signal.ITIMER_REAL, 0)
+        client.close()
         print("whole", flush=True)
         sys.stdin.read()
         """
         with program(server, text, warnings="ignore", stdin=subprocess.PIPE) as process:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert until(lambda: server.open_connections == 1)
+            none_left = until(lambda: server.open_connections == 0)
             _, errors = process.communicate(timeout=30)
         assert line == "whole\n", errors
+        assert none_left
 
     def test_cmdlets(self, serve: Serve) -> None:
         """The cmdlet functions' shared connections bear it as well."""
