@@ -5,9 +5,11 @@ command, and one line in `_app.COMMANDS`. The module is imported when its comman
 
     _command.py      @command: a click command that knows its options by the cmdlets' spellings
     _connection.py   @connected: the options of an endpoint, as a `Connection` that opens its client, or an archive's
-    _listing.py      @listed: the options of a list, as a `Listing` that reads and prints objects
+    _listing.py      @listed: the options of a list, as a `Listing` that reads (`_reading.py`) and prints objects
     _input.py        standard input as threads or runs
-    _output.py       @printed: --output, as a writer of rows or JSON Lines; what is said on standard error
+    _output.py       @printed: --output, as a writer of tables, JSON Lines or CSV; what is said on standard error
+    _kinds.py        what a table and CSV show of each kind of object
+    _signals.py      how Ctrl-C and SIGTERM end a command; `how_far` says what it has done by then
     _exits.py        every exit code, and what each error means as one; `Failure` ends a command with a code
 """
 

@@ -60,7 +60,7 @@ class Pipeline:
             return None
         if sys.stdin is None or (argument is None and sys.stdin.isatty()):
             raise click.UsageError(f"{name} is missing: give its id, or pipe ids or JSON Lines in")
-        return cls(sys.stdin.buffer, key)
+        return cls(_lines(), key)
 
     def keys(self, passed_over: Callable[[click.UsageError], None] | None = None) -> Iterator[Key]:
         """What the lines name, in their order.
@@ -89,6 +89,14 @@ class Pipeline:
         """Raise the UsageError of the line that ended the input."""
         if self._problem is not None:
             raise self._problem
+
+
+def _lines() -> Iterable[bytes]:
+    """Standard input, by a reader of our own: it may be waiting in a thread, and Python closes its own at exit."""
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except OSError:  # no file, as in a test
+        return sys.stdin.buffer
 
 
 def _value(text: str) -> Any:

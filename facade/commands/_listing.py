@@ -1,17 +1,14 @@
-"""The options of a list, and the reading of one object, a page or all, of one thread or run or of many."""
+"""The options of a list, and how what they ask for is printed."""
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Literal
 
 import click
@@ -20,11 +17,9 @@ import facade
 from facade.commands import _output, _signals
 from facade.commands._command import WholeNumber, gathered
 from facade.commands._connection import Connection
-from facade.commands._exits import explain
-from facade.commands._input import Key, Pipeline
+from facade.commands._input import Pipeline
 from facade.commands._kinds import Kind
-
-log = logging.getLogger("facade.commands")
+from facade.commands._reading import Reading, log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,97 +102,6 @@ class Listing:
         # What reads a pipe may well print on the same terminal.
         is_piped = stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
         return _progress.counted(kind.plural, console, delay_sec=1 if is_piped else 0)
-
-
-class Reading:
-    """The objects of a thread, a run or a pipeline of such: one by its id, all, or a page of each."""
-
-    def __init__(
-        self,
-        resource: Callable[[facade.Client], Any],
-        source: Any,
-        listing: Listing,
-        wanted: str | None,
-        options: dict[str, Any],
-    ) -> None:
-        self._resource = resource
-        self._source = source
-        self._listing = listing
-        self._wanted = wanted
-        self._options = options
-        self.exit_code = 0
-
-    def items(self, client: facade.Client) -> Generator[Any, None, None]:
-        """The objects as they are read. With --keep-going an error is told of, and its code kept in `exit_code`."""
-        resource = self._resource(client)
-        if not isinstance(self._source, Pipeline):
-            yield from self._of_one(resource, self._source)
-            return
-        keys = self._source.keys(self._told if self._listing.keep_going else None)
-        if self._listing.all and self._listing.concurrency > 1:
-            yield from self._of_many_at_once(resource, keys)
-        else:
-            for key in keys:
-                try:
-                    yield from self._of_one(resource, key)
-                except facade.APIError as error:
-                    # Each is a call of its own, which need not say of what; in a pipeline it must.
-                    error.thread_id, error.run_id = key["thread_id"], key.get("run_id")
-                    self._told(error)
-        self._source.check()
-
-    def _told(self, error: Exception) -> None:
-        """Tell of an error and keep its code, or raise it."""
-        if not self._listing.keep_going:
-            raise error
-        code, message = explain(error)
-        _output.say(message)
-        self.exit_code = self.exit_code or code
-
-    def _of_one(self, resource: Any, parent: Any) -> Generator[Any, None, None]:
-        settings = {"order": self._listing.order, "after": self._listing.after, **self._options}
-        if self._wanted is not None:
-            yield resource.get(parent, self._wanted, **self._options)
-        elif self._listing.all:
-            with resource.all(parent, **settings) as walk:
-                yield from walk
-        else:
-            page = resource.list(parent, limit=self._listing.limit or 20, before=self._listing.before, **settings)
-            yield from page
-            if page.has_more and self._listing.limit is None:
-                name = parent.get("run_id") or parent["thread_id"]
-                log.warning("%s has more than these %d: use --all, or say how many with --limit", name, len(page))
-
-    def _of_many_at_once(self, resource: Any, keys: Iterator[Key]) -> Generator[Any, None, None]:
-        settings = {"order": self._listing.order, "concurrency": self._listing.concurrency, **self._options}
-        ahead: deque[Key] = deque()  # what the walk has taken and not come past
-
-        def taking() -> Iterator[Key]:
-            for key in keys:
-                ahead.append(key)
-                yield key
-
-        is_over = False
-        while not is_over:
-            try:
-                with resource.all(chain(tuple(ahead), taking()), **settings) as walk:
-                    for item in walk:
-                        _pass(ahead, item)
-                        yield item
-                is_over = True
-            except facade.APIError as error:
-                is_over = not _pass(ahead, error)
-                self._told(error)
-                ahead and ahead.popleft()
-
-
-def _pass(ahead: deque[Key], thing: Any) -> bool:
-    """Drop the keys before the one that an object or error is of; whether there is such a one."""
-    found = (place for place, key in enumerate(ahead) if all(getattr(thing, name, 0) == key[name] for name in key))
-    place = next(found, None)
-    for _ in range(place or 0):
-        ahead.popleft()
-    return place is not None
 
 
 listed = gathered(

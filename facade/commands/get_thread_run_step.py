@@ -11,7 +11,8 @@ from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected
 from facade.commands._input import Pipeline, run_of
 from facade.commands._kinds import STEPS, inside
-from facade.commands._listing import Listing, listed, log
+from facade.commands._listing import Listing, listed
+from facade.commands._reading import log
 
 
 @command("get-thread-run-step")

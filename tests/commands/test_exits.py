@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -197,15 +196,3 @@ def test_a_closed_output_is_an_error(api: Api, environment: dict[str, str]) -> N
     command = ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-m", "facade", "get-thread-run", "thread_a"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, is_one_line(done.stderr), api.requests) == (1, True, [])
-
-
-def test_ctrl_c_leaves_with_130(api: Api, environment: dict[str, str]) -> None:
-    """While standard input is awaited, too, with and without `--all`."""
-    api.add_runs("thread_a", "run_1")
-    for rest in ([], ["--all"]):
-        with start("get-thread-run", *rest, stdin=subprocess.PIPE) as process:
-            process.stdin.write(b"thread_a\n" * 20)
-            process.stdin.flush()
-            process.stdout.readline()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 130

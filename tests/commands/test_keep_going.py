@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
-from shell import Api, Cli, error_body, ids
+from shell import Api, Cli, error_body, ids, start
 
 EACH = pytest.mark.parametrize(
     "rest", [[], ["--all"], ["--all", "--concurrency", "1"], ["--all", "--concurrency", "3"]]
@@ -68,3 +69,18 @@ def test_without_it_the_first_failure_ends_it(cli: Cli, api: Api) -> None:
     api.add_runs("thread_a", "run_a")
     code, out, err = cli("get-thread-run", "--all", stdin="thread_a\nthread_gone\nthread_a\n")
     assert (code, ids(out), err.count("\n")) == (4, ["run_a"], 1)
+
+
+def test_lines_that_come_later_are_read_too(api: Api, environment: dict[str, str]) -> None:
+    """A failure while standard input is awaited costs none of what comes then."""
+    for name in "abc":
+        api.add_runs(f"thread_{name}", f"run_{name}")
+    with start("get-thread-run", "--all", "--keep-going", stdin=subprocess.PIPE) as process:
+        for gone, there in (("gone_1", "a"), ("gone_2", "b"), ("gone_3", "c")):
+            process.stdin.write(f"thread_{gone}\n".encode())
+            process.stdin.flush()
+            assert f"thread_{gone}" in process.stderr.readline().decode()
+            process.stdin.write(f"thread_{there}\n".encode())
+            process.stdin.flush()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, ids(out.decode()), err) == (4, ["run_a", "run_b", "run_c"], b"")

@@ -117,3 +117,18 @@ main(["get-thread-run", "thread_a"])
         finally:
             process.kill()
     assert (ended, err) == (code, f"thread-runs: {word}: 0 runs read\n")
+
+
+@BOTH
+def test_input_that_does_not_come_holds_nothing_up(
+    api: Api, environment: dict[str, str], number: int, code: int, word: str
+) -> None:
+    """Whatever reads it, and wherever the command is when the signal comes."""
+    api.add_runs("thread_a", "run_1")
+    for rest in ([], ["--all"], ["--all", "--concurrency", "1"]):
+        with start("get-thread-run", *rest, stdin=subprocess.PIPE) as process:
+            process.stdin.write(b"thread_a\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            ended, err = end(process, number)
+            assert (ended, is_one_line(err), word in err) == (code, True, True), err
