@@ -85,8 +85,8 @@ class Gathering:
             if event in ("thread.message.completed", "thread.message.incomplete") and not gathered.is_told:
                 texts = _texts(data)  # of a server that sends no deltas
         else:
-            gathered.merge(data.get("delta"))
-            texts = _texts(data.get("delta")) if kind == f"{MESSAGE}.delta" else ()
+            gathered.merge(delta := _listed(data.get("delta")))
+            texts = _texts(delta) if kind == f"{MESSAGE}.delta" else ()
         gathered.is_told = gathered.is_told or bool(texts)
         self._size += gathered.weight - before
         if self._size > self._max_bytes:
@@ -137,6 +137,12 @@ def _kind(event: str) -> str:
 def _model(kind: str, json: dict[str, Any]) -> Model:
     model: type[Model] = getattr(import_module("openai_thread_runs_api.models"), MODELS[kind])
     return model._of(json)
+
+
+def _listed(delta: Any) -> Any:
+    """A delta with its content as a list of items: some servers send the one item by itself."""
+    content = delta.get("content") if isinstance(delta, dict) else None
+    return {**delta, "content": [{"index": 0, **content}]} if isinstance(content, dict) else delta
 
 
 def _texts(message: Any) -> tuple[str, ...]:

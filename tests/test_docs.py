@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
+import wire
 import yaml
 from click.testing import CliRunner
 
@@ -301,10 +302,52 @@ def run_command(words: list[str], data: bytes) -> bytes:
     return result.stdout_bytes
 
 
-@pytest.mark.parametrize("name", [path.name for path in GUIDES])
+LIFE = ("starting.md", "functions.md", "streaming.md")
+"""The guides that start runs."""
+
+
+@pytest.mark.parametrize("name", [path.name for path in GUIDES if path.name not in LIFE])
 def test_a_guide_s_examples_run(name: str, at_home: str) -> None:
     """The Python and `thread-runs` examples of a guide run against the sample's server."""
     run_page(name, at_home)
+
+
+@pytest.mark.parametrize("name", LIFE)
+def test_a_guide_s_runs_run(name: str, at_home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The examples that start runs do so on a server that answers, calls a function and streams."""
+    with wire.Server(runs_life()) as server:
+        monkeypatch.setenv("OPENAI_API_BASE", server.url)
+        run_page(name, server.url)
+
+
+def runs_life() -> Callable[[wire.Request], wire.Script]:
+    """What a server says of a run, which of `asst_calls` calls a function first."""
+    calls = {"type": "function", "id": "call_1", "function": {"name": "count_loaves", "arguments": '{"shelf": "left"}'}}
+    ids = {"id": "run_bakery_01", "thread_id": "thread_bakery"}
+    now: dict[str, Any] = {}
+
+    def say(request: wire.Request) -> wire.Script:
+        if request.path.endswith("/steps"):
+            return wire.answer(wire.a_page([wire.a_step(run_id=ids["id"])]))
+        if request.path.endswith("/messages"):
+            return wire.answer(wire.a_page([wire.a_message(run_id=ids["id"])]))
+        if request.method == "GET":
+            return wire.answer(wire.a_page([now]) if request.path.endswith("/runs") else now)
+        body = json.loads(request.body or b"{}")
+        metadata = body.get("metadata") or now.get("metadata")
+        now.update(wire.a_run(metadata=metadata, **ids))
+        if body.get("assistant_id") == "asst_calls":
+            now.update(wire.waiting_run(calls, metadata=metadata, **ids))
+        if not body.get("stream"):
+            return wire.answer({**now, "status": "queued"} if "assistant_id" in body else now)
+        head = wire.head(200, {"Content-Type": "text/event-stream"})
+        return head, wire.stream_of(("thread.run.created", {**now, "status": "queued"})), story(now), wire.CLOSE
+
+    def story(run: dict[str, Any]) -> bytes:
+        delta = {"id": "msg_1", "delta": {"content": [{"index": 0, "type": "text", "text": {"value": "Two."}}]}}
+        return wire.stream_of(("thread.message.delta", delta), (f"thread.run.{run['status']}", run))
+
+    return say
 
 
 @pytest.mark.parametrize("operation", REFERENCE.operations, ids=lambda operation: operation.id)

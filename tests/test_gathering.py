@@ -91,6 +91,15 @@ def test_text() -> None:
     ]
 
 
+def test_content_that_is_no_list() -> None:
+    """A server that sends the one part of a delta's content by itself means the first."""
+    gathering = Gathering(ROOM)
+    for piece in ("Loa", "fs"):
+        delta = {"id": "msg_1", "delta": {"content": {"type": "text", "text": {"value": piece}}}}
+        assert gathering.take("thread.message.delta", delta)[1] == (piece,)
+    assert gathering.messages[0].content[0].text.value == "Loafs"
+
+
 def test_order_of_items() -> None:
     """Items are in the order of their indexes, in whatever order they come."""
     assert content(
@@ -196,7 +205,7 @@ def test_pieces_of_text() -> None:
     assert gathering.take("thread.message.created", other)[1] == ()
     assert gathering.take("thread.message.completed", other)[1] == ("ab",)
     assert gathering.take("thread.message.completed", other)[1] == ()
-    for odd in (None, [], {"content": 5}, {"content": {"a": 1}}, "odd"):
+    for odd in (None, [], {"content": 5}, {"content": {"text": 1}}, "odd"):
         assert gathering.take("thread.message.delta", {"id": "msg_3", "delta": odd})[1] == ()
     assert gathering.take("thread.run.step.delta", step_delta(text("no")))[1] == ()
 
@@ -252,6 +261,8 @@ def reference(deltas: list[dict[str, Any]]) -> dict[str, Any]:
 
     result: Any = {"id": "msg_1", "object": "thread.message"}
     for delta in deltas:
+        if isinstance(delta.get("content"), dict):
+            delta = {**delta, "content": [{"index": 0, **delta["content"]}]}
         result = merged(result, delta, "", False)
     return closed(result)
 

@@ -651,3 +651,10 @@ class TestSecrets:
         assert "POST" in caplog.text
         assert KEY not in caplog.text
         assert json.loads(server.requests[0].body)["instructions"] == "our secret recipe"
+
+
+def test_submit_answered_without_a_run(api: Api, serve: Serve) -> None:
+    """A server whose answer to outputs names the run but is none: the run is read."""
+    server = serve(by_method(answer({"run_id": "run_1", "thread_id": "thread_1"}), answer(QUEUED)))
+    assert api.client(server).runs.submit_tool_outputs(RUN, {"call_1": "x"}).status == "queued"
+    assert asked(server) == [f"POST {SUBMIT_PATH}", f"GET {RUN_PATH}"]
