@@ -361,6 +361,15 @@ class Store:
             raise NotStoredError("run", run_id)
 
 
+def thread_ids(path: str | os.PathLike[str]) -> list[str]:
+    """The ids of an archive's threads, in order of arrival; those too that are known by their runs or messages only.
+
+    Raises DamagedError: there is no file of that name, or it is no archive.
+    """
+    with Store(path, read_only=True) as store:
+        return store.thread_ids()
+
+
 def _adding(kind: Kind) -> str:
     # An object that is there already is replaced, and keeps its place in the order of arrival.
     extra = ("state",) if kind in MAY_BE_BARE else tuple(derived(kind, {}))

@@ -24,6 +24,7 @@ COMMANDS = {
     "submit-tool-output": "Answer the function calls that RUN waits for.",
     "stop-thread-run": "Ask for RUN to be stopped.",
     "timeline": "Draw THREAD, or the threads of the archive FILE, as one page.",
+    "usage": "Sum the tokens, seconds and failures of THREAD's runs, or of all runs in the archive FILE.",
 }
 
 

@@ -61,6 +61,17 @@ class Connection:
             with self.open() as client:
                 yield client, argument
 
+    @contextmanager
+    def open_threads(self, argument: str) -> Iterator[tuple[facade.Client, list[str]]]:
+        """The client to read FILE or THREAD with, and the ids of the file's threads, or the one THREAD."""
+        with self.open_source(argument) as (client, thread):
+            if thread is None:
+                from facade import archive
+
+                yield client, archive.thread_ids(argument)
+            else:
+                yield client, [thread]
+
     def _client(self) -> facade.Client:
         return facade.Client(
             self._api_key(),

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
-from facade.commands._kinds import Kind, duration, inside, local_time, number, seconds, text
+from facade._values import seconds_of, value_in
+from facade.commands._kinds import Kind, duration, local_time, number, text
 from facade.commands._table import Terminal, coloured
 
 _HEAD = ("id", "object", "status", "last_error", "incomplete_details", "step_details", "content", "usage")
@@ -33,19 +34,19 @@ class Detail:
             self._print_field("duration", took, 0)
         if usage := _usage(item.get("usage")):
             self._print_field("usage", usage, 0)
-        times = {name: at for name, value in item.items() if name.endswith("_at") and (at := seconds(value))}
+        times = {name: at for name, value in item.items() if name.endswith("_at") and (at := seconds_of(value))}
         for name in sorted(times, key=lambda name: times[name]):
             self._print_field(name, local_time(times[name]), 0)
         for name, value in item.items():
             if name not in (*_HEAD, *times) and value not in (None, [], {}):
                 self._print_field(name, value, 0)
         details = item.get("step_details")
-        calls = inside(details, "tool_calls")
+        calls = value_in(details, "tool_calls")
         for call in calls if isinstance(calls, list) else [] if details is None else [details]:
             self._print_part(call)
         content = item.get("content")
         for part in content if isinstance(content, list) else [] if content is None else [content]:
-            said = part if isinstance(part, str) else inside(inside(part, "text"), "value")
+            said = part if isinstance(part, str) else value_in(value_in(part, "text"), "value")
             if isinstance(said, str):
                 self.console.print_text(Text(self.console.plain(said)))
             else:
@@ -56,7 +57,7 @@ class Detail:
 
     def _print_part(self, part: Any) -> None:
         """A tool call, or another part of an object: its kind and id, then whatever it holds."""
-        kind, part_id = text(inside(part, "type")) or "?", text(inside(part, "id"))
+        kind, part_id = text(value_in(part, "type")) or "?", text(value_in(part, "id"))
         self.console.print_text(Text(self.console.plain(f"{kind} {part_id}".rstrip()), style="bold"))
         held = dict(part) if isinstance(part, Mapping) else {"value": part}
         own = held.pop(kind, None)  # what a function call keeps under "function"
@@ -84,10 +85,10 @@ class Detail:
 def _problems(item: Mapping[str, Any]) -> Iterator[str]:
     failed, incomplete = item.get("last_error"), item.get("incomplete_details")
     if failed:
-        code, message = text(inside(failed, "code")), text(inside(failed, "message"))
+        code, message = text(value_in(failed, "code")), text(value_in(failed, "message"))
         yield ": ".join(part for part in (code, message) if part) or text(failed)
     if incomplete:
-        yield f"incomplete: {text(inside(incomplete, 'reason') or incomplete)}"
+        yield f"incomplete: {text(value_in(incomplete, 'reason') or incomplete)}"
 
 
 def _usage(usage: Any) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from facade._values import duration_of, end_of, seconds_of, value_in
+
 Object = Mapping[str, Any]
 
 
@@ -47,21 +49,9 @@ def text(value: Any) -> str:
         return "?"
 
 
-def inside(value: Any, key: str) -> Any:
-    """What an object has under a key; None where it is no object, or has no such key."""
-    return value.get(key) if isinstance(value, Mapping) else None
-
-
-def seconds(value: Any) -> float | None:
-    """A time, in seconds since 1970; some servers send milliseconds."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e14:
-        return None
-    return value / 1000 if value > 1e11 else float(value)
-
-
 def local_time(value: Any) -> str:
     """A time as people on this machine read it."""
-    found = seconds(value)
+    found = seconds_of(value)
     return "" if found is None else datetime.fromtimestamp(found).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -70,27 +60,13 @@ def _created(data: Object) -> str:
 
 
 def _utc(value: Any) -> str | None:
-    found = seconds(value)
+    found = seconds_of(value)
     return None if found is None else datetime.fromtimestamp(found, UTC).isoformat().replace("+00:00", "Z")
-
-
-_ENDS = ("completed_at", "failed_at", "cancelled_at", "expired_at")
-
-
-def _end(data: Object) -> Any:
-    return next((data[name] for name in _ENDS if seconds(data.get(name)) is not None), None)
-
-
-def duration_sec(data: Object) -> float | None:
-    """From the start (a step has none: its creation) to whatever ended it."""
-    start = seconds(data.get("started_at")) or seconds(data.get("created_at"))
-    end = seconds(_end(data))
-    return end - start if start is not None and end is not None and end >= start else None
 
 
 def duration(data: Object) -> str:
     """How long it took, for people."""
-    took = duration_sec(data)
+    took = duration_of(data)
     if took is None:
         return ""
     minutes, rest = divmod(round(took), 60)
@@ -110,7 +86,7 @@ def number(value: Any) -> float | None:
 
 
 def _tokens(part: str) -> Callable[[Object], float | None]:
-    return lambda data: number(inside(data.get("usage"), part))
+    return lambda data: number(value_in(data.get("usage"), part))
 
 
 def tokens(data: Object) -> str:
@@ -122,14 +98,14 @@ def tokens(data: Object) -> str:
 def error(data: Object) -> str:
     """Why it did not end well: the error's code, or the reason for being incomplete."""
     failed, incomplete = data.get("last_error"), data.get("incomplete_details")
-    found = (inside(failed, "code") or failed, inside(incomplete, "reason") or incomplete)
+    found = (value_in(failed, "code") or failed, value_in(incomplete, "reason") or incomplete)
     return ", ".join(text(each) for each in found if each)
 
 
 def calls(step: Object) -> str:
     """The kinds of a step's tool calls, with their number where it is not one."""
-    made = inside(step.get("step_details"), "tool_calls")
-    kinds = Counter(text(inside(call, "type")) or "?" for call in made) if isinstance(made, list) else Counter[str]()
+    made = value_in(step.get("step_details"), "tool_calls")
+    kinds = Counter(text(value_in(call, "type")) or "?" for call in made) if isinstance(made, list) else Counter[str]()
     return ", ".join(kind if count == 1 else f"{kind} x{count}" for kind, count in kinds.items())
 
 
@@ -138,7 +114,9 @@ def message_text(message: Object) -> str:
     content = message.get("content")
     if not isinstance(content, list):
         return text(content)
-    parts = (inside(inside(part, "text"), "value") or f"[{text(inside(part, 'type')) or '?'}]" for part in content)
+    parts = (
+        value_in(value_in(part, "text"), "value") or f"[{text(value_in(part, 'type')) or '?'}]" for part in content
+    )
     return "\n".join(text(part) for part in parts)
 
 
@@ -150,15 +128,15 @@ def field(name: str) -> Callable[[Object], str]:
 _TIMES: Mapping[str, Callable[[Object], str | float | None]] = {
     "created_at": lambda data: _utc(data.get("created_at")),
     "started_at": lambda data: _utc(data.get("started_at")),
-    "ended_at": lambda data: _utc(_end(data)),
-    "duration_sec": duration_sec,
+    "ended_at": lambda data: _utc(end_of(data)),
+    "duration_sec": duration_of,
 }
 _USAGE_AND_ERROR: Mapping[str, Callable[[Object], str | float | None]] = {
     "prompt_tokens": _tokens("prompt_tokens"),
     "completion_tokens": _tokens("completion_tokens"),
     "total_tokens": _tokens("total_tokens"),
     "error": error,
-    "error_message": lambda data: text(inside(data.get("last_error"), "message")),
+    "error_message": lambda data: text(value_in(data.get("last_error"), "message")),
 }
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 import facade
+from facade._values import value_in
 from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected
 from facade.commands._input import Pipeline, run_of
-from facade.commands._kinds import STEPS, inside
+from facade.commands._kinds import STEPS
 from facade.commands._listing import Listing, listed
 from facade.commands._reading import log
 
@@ -63,7 +64,7 @@ def get_thread_run_step(
 def _with_its_message(client: facade.Client, step: facade.RunStep) -> dict[str, Any]:
     """A step with the content of the message that it made, as far as that can be read."""
     shown = step.to_dict()
-    message_id = inside(inside(shown.get("step_details"), "message_creation"), "message_id")
+    message_id = value_in(value_in(shown.get("step_details"), "message_creation"), "message_id")
     if message_id is None:
         return shown
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import facade
-from facade.timeline._values import text_of
+from facade._values import text_of
 
 T = TypeVar("T")
 

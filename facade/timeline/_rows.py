@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from facade._values import first_of, json_text, seconds_of, text_of, tokens_of, value_in
 from facade.timeline._parts import (
     INPUTS,
     call_parts,
@@ -25,7 +26,6 @@ from facade.timeline._parts import (
 )
 from facade.timeline._reading import Json, ReadThread, child_of
 from facade.timeline._times import GOING_ON, busy_spans, end_what_goes_on, interval
-from facade.timeline._values import first_of, json_text, number_of, seconds_of, text_of, value_in
 
 _GOES_WRONG = ("failed", "expired", "incomplete", "requires_action")
 
@@ -288,13 +288,8 @@ def _waits_for(action: Any) -> str:
 
 def _tokens(usage: Any) -> list[Any] | None:
     """Prompt, completion, total and cached tokens; None for each that is not a number."""
-    if not isinstance(usage, Mapping):
-        return None
-    prompt = number_of(first_of(usage, "prompt_tokens", "input_tokens"))
-    completion = number_of(first_of(usage, "completion_tokens", "output_tokens"))
-    total = number_of(usage.get("total_tokens"))
+    prompt, completion, total, cached = tokens_of(usage)
     if total is None and not (prompt is None and completion is None):
         total = (prompt or 0) + (completion or 0)
-    details = first_of(usage, "prompt_token_details", "prompt_tokens_details", "input_token_details")
-    tokens = [prompt, completion, total, number_of(value_in(details, "cached_tokens"))]
+    tokens = [prompt, completion, total, cached]
     return None if tokens == [None] * 4 else tokens

@@ -6,20 +6,16 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
+from facade._values import end_of
 from facade.timeline._reading import Json
-from facade.timeline._values import seconds_of
 
 _LEAST_FOLD_SEC = 20.0
-
-# Which time says when something ended; `expires_at` only where it did expire.
-_ENDS = ("completed_at", "failed_at", "cancelled_at", "expired_at")
 GOING_ON = ("queued", "in_progress", "cancelling", "requires_action")
 
 
 def interval(item: Json, at: float | None) -> tuple[float | None, float | None]:
     """From when to when; no end where it goes on, or does not say."""
-    ends = (*_ENDS, "expires_at") if item.get("status") == "expired" else _ENDS
-    to = next((end for name in ends if (end := seconds_of(item.get(name))) is not None), None)
+    to = end_of(item)
     if at is None or to is None:
         return (to, to) if at is None else (at, None)
     return at, max(at, to)
