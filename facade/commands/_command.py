@@ -128,6 +128,9 @@ class WholeNumber(click.IntRange):
 class Seconds(click.FloatRange):
     """A time in seconds, 0 for none."""
 
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
             number = float(value)
