@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from facade.errors import APIResponseError
@@ -16,32 +17,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 M = TypeVar("M", bound="Model")
 
-MAX_DEPTH = 200
-"""The deepest nesting of objects and lists that is read; what the protocol has in it is less than 20 deep."""
 
-
-def _python_loads(body: bytes) -> Any:
-    return json.loads(body)
-
-
-def _loader() -> Callable[[bytes], Any]:
-    """The JSON reader: msgspec's where it is installed, with Python's own for what msgspec does not take."""
+@cache
+def _quick_reader() -> Callable[[bytes], Any]:
+    """msgspec's JSON reader where it is installed, else Python's own."""
     try:
         import msgspec
     except ImportError:
-        return _python_loads
-    decode = msgspec.json.Decoder().decode
-
-    def loads(body: bytes) -> Any:
-        try:
-            return decode(body)
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return _python_loads(body)
-
-    return loads
-
-
-_loads: Callable[[bytes], Any] | None = None
+        return json.loads
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
+    return decode
 
 
 def parse(body: bytes) -> Any:
@@ -50,16 +35,14 @@ def parse(body: bytes) -> Any:
     Raises:
         APIResponseError: it is empty, no JSON, badly encoded, or too deep.
     """
-    global _loads
-    if _loads is None:
-        _loads = _loader()
     try:
-        value = _loads(body)
-        if not _is_surely_flat(body) and _depth_passes(value, MAX_DEPTH):
-            raise RecursionError
-        return value
+        return _quick_reader()(body)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors too
+        pass
+    try:  # Python's own reader takes more, and says what is wrong
+        return json.loads(body)
     except RecursionError:
-        problem = f"nested more than {MAX_DEPTH} deep"
+        problem = "nested too deeply"
     except UnicodeDecodeError:
         problem = "not UTF-8"
     except ValueError as error:
@@ -67,48 +50,22 @@ def parse(body: bytes) -> Any:
     raise APIResponseError(f"the answer is {problem if body.strip() else 'empty'}")
 
 
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-
-
-def _is_surely_flat(body: bytes) -> bool:
-    """Whether a body's brackets alone say that it is not too deep: what is left once the innermost pairs are out."""
-    brackets = body.translate(None, _NO_BRACKETS)
-    while len(brackets) > MAX_DEPTH // 2:
-        fewer = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if len(fewer) > 0.8 * len(brackets):  # so there are fewer than MAX_DEPTH / 2 turns, whatever the size
-            return False  # deep, or brackets inside texts
-        brackets = fewer
-    return True
-
-
-def _depth_passes(value: Any, limit: int) -> bool:
-    """Whether a JSON value nests deeper than a limit."""
-    level = [value]
-    for _ in range(limit):
-        level = [
-            item
-            for parent in level
-            if parent.__class__ is dict or parent.__class__ is list
-            for item in (parent.values() if parent.__class__ is dict else parent)
-            if item.__class__ is dict or item.__class__ is list
-        ]
-        if not level:
-            return False
-    return True
-
-
 class Decoder:
     """Undoes a content encoding as the bytes come.
 
     Args:
         encoding: the header `content-encoding`
+
+    Raises:
+        APIResponseError: the encoding is unknown.
     """
 
     def __init__(self, encoding: str) -> None:
         name = encoding.strip().lower()
-        self._decoder = zlib.decompressobj(zlib.MAX_WBITS | 32) if name in ("gzip", "x-gzip", "deflate") else None
+        if name not in ("gzip", "x-gzip", "deflate", "identity"):
+            raise APIResponseError("the answer has a content encoding that was not asked for (gzip and deflate are)")
+        self._decoder = None if name == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._is_deflate = name == "deflate"
-        self._is_unknown = self._decoder is None and name not in ("", "identity")
         self._begin = b""
         self._has_begun = False
 
@@ -116,10 +73,8 @@ class Decoder:
         """What a chunk gives, in pieces of moderate size.
 
         Raises:
-            APIResponseError: the encoding is broken or unknown.
+            APIResponseError: the encoding is broken.
         """
-        if self._is_unknown:
-            raise APIResponseError("the answer has a content encoding that was not asked for (gzip and deflate are)")
         if self._decoder is None:
             yield chunk
             return
@@ -151,50 +106,6 @@ class Decoder:
 
 PIECE_BYTES = 256 * 1024
 """How much is decoded at once: a few bytes may stand for a great many."""
-
-
-class Body:
-    """Gathers a body's chunks, decoded, never holding more than the limit.
-
-    Args:
-        encoding: the header `content-encoding`
-        max_bytes: the largest decoded size
-    """
-
-    def __init__(self, encoding: str, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._left = max_bytes
-        self._chunks: list[bytes] = []
-        self._decoder = Decoder(encoding)
-
-    def feed(self, chunk: bytes) -> None:
-        """Takes a chunk as it came.
-
-        Raises:
-            APIResponseError: the body is larger than the limit, or its encoding is broken or unknown.
-        """
-        for piece in self._decoder.pieces(chunk):
-            self._left -= len(piece)
-            if self._left < 0:
-                raise APIResponseError(
-                    f"the answer is larger than max_response_bytes={self._max_bytes}; allow more, "
-                    "or ask for a smaller page"
-                )
-            self._chunks.append(piece)
-
-    def whole(self) -> bytes:
-        """The body, once its last chunk was fed.
-
-        Raises:
-            APIResponseError: the encoding ends too early.
-        """
-        if self._decoder.ends_too_early():
-            raise APIResponseError("the answer's content encoding ends too early")
-        return self.so_far()
-
-    def so_far(self) -> bytes:
-        """What came until now."""
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
 
 class Page(Sequence[T], Generic[T]):

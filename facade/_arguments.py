@@ -83,10 +83,12 @@ def check_id(name: str, value: Any, kind: str) -> str:
         raise TypeError(f"{name} is the id of a {kind}, a str, not {type(value).__name__}")
     if not value or value in (".", ".."):
         raise ValueError(f"{name} is {value!r}, which is no id of a {kind}")
-    is_plain = value.isascii() and value.isprintable() and " " not in value  # all but always, and quickly told
-    if not is_plain and any(c.isspace() or not (c.isprintable() or c > "\x9f") for c in value):
-        raise ValueError(f"{name} has white space or control characters in it: {value!r}")
-    _check_sendable(name, value)
+    # All but always it is plain, which is quickly told.
+    is_plain: bool = value.isascii() and value.isprintable() and " " not in value and len(value) <= MAX_ID_LENGTH
+    if not is_plain:
+        if any(c.isspace() or not (c.isprintable() or c > "\x9f") for c in value):
+            raise ValueError(f"{name} has white space or control characters in it: {value!r}")
+        _check_sendable(name, value)
     for prefix, other in _KINDS.items():
         if other != kind and value.startswith(prefix):
             raise ValueError(f"{name} is {value!r}, the id of a {other}; it must be the id of a {kind}")
@@ -157,7 +159,10 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
         run_id = check_id("run_id", run_id, "run")
     else:
         raise TypeError(f"run is an id, a run or anything with a run_id and thread_id, not {_kind(value)}")
-    given_thread = None if thread_id is None else thread_key(thread_id)
+    given_thread = thread_id
+    if thread_id is not None:
+        is_id: bool = thread_id.__class__ is str
+        given_thread = check_id("thread_id", thread_id, "thread") if is_id else thread_key(thread_id)
     if own_thread is None and given_thread is None:
         raise ValueError(f"the run {run_id!r} does not say its thread; give thread_id")
     if own_thread is not None:
@@ -193,21 +198,23 @@ def page_query(limit: Any, order: Any, after: Any, before: Any, include: Any = (
     Raises:
         TypeError, ValueError: one of them is out of its range.
     """
-    check_limit("limit", limit)
+    if limit.__class__ is not int or not 1 <= limit <= 100:
+        check_limit("limit", limit)
     if order not in ("asc", "desc"):
         raise ValueError(f"order is 'asc' or 'desc', not {order!r}")
-    return PageQuery(limit, order, _cursor("after", after), _cursor("before", before), include_values(include))
+    if after is not None:
+        _check_cursor("after", after)
+    if before is not None:
+        _check_cursor("before", before)
+    return PageQuery(limit, order, after, before, include_values(include) if include != () else ())
 
 
-def _cursor(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
+def _check_cursor(name: str, value: Any) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{name} is the id of an object of the list, a str, not {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} is blank; leave it out to begin at the list's end")
     _check_sendable(name, value)
-    return value
 
 
 def _check_sendable(name: str, value: str) -> None:

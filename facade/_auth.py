@@ -127,10 +127,13 @@ class Auth:
         host: the header `Host`
         organization: sent with auth_type "openai"; None for none
         additional: headers that win over the client's own
-        proxy_password: a further secret; "" for none
+        proxy_password: a further secret; None for none
+
+    Attributes:
+        fixed_credentials: gives the credentials of all attempts; None where the key is asked for before each
     """
 
-    __slots__ = ("_additional", "_auth_type", "_credentials", "_host", "_organization", "_password", "secret")
+    __slots__ = ("_additional", "_auth_type", "_host", "_organization", "_password", "fixed_credentials", "secret")
 
     def __init__(
         self,
@@ -147,14 +150,10 @@ class Auth:
         self._organization = organization
         self._additional = additional
         self._password = proxy_password
-        self._credentials: Callable[[], Credentials] | None = None
+        self.fixed_credentials: Callable[[], Credentials] | None = None
         if not secret.is_callable():
             credentials = self.credentials(secret)
-            self._credentials = lambda: credentials
-
-    def fixed_credentials(self) -> Credentials | None:
-        """The credentials of all attempts; None where the key is asked for before each."""
-        return self._credentials() if self._credentials is not None else None
+            self.fixed_credentials = lambda: credentials
 
     def credentials(self, secret: Secret) -> Credentials:
         """The credentials with a key.

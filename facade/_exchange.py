@@ -89,12 +89,12 @@ class Attempt(NamedTuple):
 
     def limit(self) -> tuple[float | None, str]:
         """The seconds that the attempt may take from now on (None: no limit), and what bounds it, for the error."""
-        left = self.deadline.remaining_sec()
         timeout_sec = self.limits.timeout_sec
+        if timeout_sec is None and self.deadline.total_sec is None:
+            return None, "no limit"
+        left = self.deadline.remaining_sec()
         if timeout_sec is not None and timeout_sec <= left:
             return timeout_sec, f"timeout_sec={timeout_sec:g}"
-        if left == math.inf:
-            return None, "no limit"
         return max(left, 0.0), f"deadline_sec={self.deadline.total_sec:g}"
 
 
@@ -133,6 +133,10 @@ class Deadline:
     ) -> None:
         self._left = self.remaining_sec()
         self._since = None
+
+
+NO_DEADLINE = Deadline(None)
+"""Of a call without one."""
 
 
 def exchange(
@@ -177,7 +181,10 @@ def exchange(
                     request_id,
                 )
             if 200 <= reply.status_code < 300:
-                return _read(call, reply)
+                try:
+                    return call.read(reply)
+                except APIResponseError as problem:
+                    raise _described(problem, reply) from None
             error = read_error(reply, base, wall_clock)
         except APIError as failure:
             call.about(failure)
@@ -203,15 +210,11 @@ def exchange(
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _read(call: Call[T], reply: Reply) -> T:
-    try:
-        return call.read(reply)
-    except APIResponseError as error:
-        problem = error.message
+def _described(problem: APIResponseError, reply: Reply) -> APIResponseError:
+    """The error of an unreadable answer with the answer's kind, size and first words."""
     words = one_line(reply.redact(reply.body[:1000].decode("utf-8", "replace")))[:120]
-    raise APIResponseError(
-        f"{problem} ({_content_type(reply)}, {len(reply.body)} bytes{f': {words!r}' if words else ''})"
-    )
+    shown = f": {words!r}" if words else ""
+    return APIResponseError(f"{problem.message} ({_content_type(reply)}, {len(reply.body)} bytes{shown})")
 
 
 def _content_type(reply: Reply) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Tally:
         self._total = 0
         self._kind = "object"
 
-    def add(self, items: Iterable[Any]) -> None:
+    def add(self, items: Sequence[Any]) -> None:
+        self._total += len(items)
         for item in items:
-            self._total += 1
             json = item._json
             if (json.get("last_error") or json.get("incomplete_details")) and (word := failure(item)):
                 self._words[word] += 1

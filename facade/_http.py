@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from facade._answers import Body
+from facade._answers import Decoder
 from facade._auth import Credentials, Redact
 from facade._exchange import Call, Deadline, Reply, one_line
 from facade._options import CLOSED, OPENAI_HOST, Settings
@@ -55,25 +55,57 @@ def as_httpx(request: httpcore.Request, limit_sec: float | None) -> httpx.Reques
 
 
 class Answer:
-    """Takes in an answer chunk by chunk, as far as its status calls for it."""
+    """Takes in an answer chunk by chunk, as far as its status calls for it, never holding more than the limit.
 
-    __slots__ = ("_body", "_broken", "_redact", "headers", "is_good", "status_code")
+    Args:
+        status_code, headers: of its head
+        max_bytes: the largest decoded body
+        redact: blanks secrets in a text that the server wrote
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_decoder",
+        "_left",
+        "_max_bytes",
+        "_problem",
+        "_redact",
+        "headers",
+        "is_good",
+        "status_code",
+    )
 
     def __init__(self, status_code: int, headers: list[tuple[bytes, bytes]], max_bytes: int, redact: Redact) -> None:
         self.status_code = status_code
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         self.is_good = 200 <= status_code < 300
         self._redact = redact
-        self._body = Body(self.headers.get("content-encoding", ""), max_bytes)
-        self._broken: APIError | None = None
+        self._chunks: list[bytes] = []
+        self._max_bytes = self._left = max_bytes
+        self._problem: APIResponseError | None = None
+        self._decoder: Decoder | None = None
+        if encoding := self.headers.get("content-encoding"):
+            try:
+                self._decoder = Decoder(encoding)
+            except APIResponseError as problem:
+                self._problem = problem.with_traceback(None)
 
     def feed(self, chunk: bytes) -> bool:
         """Takes a chunk; says whether to go on. An error's body is read as far as it can be: its status counts."""
         try:
-            self._body.feed(chunk)
+            for piece in (chunk,) if self._decoder is None else self._decoder.pieces(chunk):
+                self._left -= len(piece)
+                if self._left < 0 and self._problem is None:
+                    self._problem = APIResponseError(
+                        f"the answer is larger than max_response_bytes={self._max_bytes}; allow more, "
+                        "or ask for a smaller page"
+                    )
+                if self._problem is not None:
+                    return False
+                self._chunks.append(piece)
         except APIResponseError as problem:
-            self._broken = problem.with_traceback(None)
-        return self._broken is None
+            self._problem = problem.with_traceback(None)
+        return self._problem is None
 
     @property
     def is_event_stream(self) -> bool:
@@ -82,15 +114,11 @@ class Answer:
 
     def reply(self) -> Reply | APIError:
         """The answer, as whole as it came; an error where a good one is too large, or its encoding is broken."""
-        if not self.is_good:
-            body = self._body.so_far()
-        elif self._broken is not None:
-            return self._broken
-        else:
-            try:
-                body = self._body.whole()
-            except APIResponseError as problem:
-                return problem.with_traceback(None)
+        if self.is_good and self._problem is None and self._decoder is not None and self._decoder.ends_too_early():
+            self._problem = APIResponseError("the answer's content encoding ends too early")
+        if self.is_good and self._problem is not None:
+            return self._problem
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         return Reply(self.status_code, self.headers, body, self._redact)
 
 

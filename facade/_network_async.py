@@ -13,7 +13,7 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import httpcore
@@ -98,8 +98,7 @@ class AsyncConnection:
         return self._limit is not None and self._limit.expired()
 
     async def send(self, request: httpcore.Request) -> tuple[int, list[tuple[bytes, bytes]]]:
-        """Sends a request; gives the answer's status and headers. `chunks` gives its body."""
-        self._incoming.begin()
+        """Sends a request; gives the answer's status and headers. `response.stream` gives its body."""
         if self._http is None:
             httpx_request = as_httpx(request, self._limit_sec)
             self.response = await self.route.transport.handle_async_request(httpx_request)
@@ -108,18 +107,13 @@ class AsyncConnection:
         self._incoming.body_begins(self.response.headers)
         return self.response.status, self.response.headers
 
-    def chunks(self) -> AsyncIterable[bytes]:
-        """The body's bytes as they come."""
-        stream: AsyncIterable[bytes] = self.response.stream
-        return stream
-
     async def finish(self) -> None:
         """Ends the reading of an answer, whether or not it was read to its end."""
         await (self.response.aclose() if self._http is None else self.response.stream.aclose())
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
-        return self._http is not None and self._http.is_idle() and self._incoming.is_at_end()
+        return self._http is not None and self._http.is_idle() and self._incoming.is_at_end
 
     def is_alive(self) -> bool:
         """Whether it can still be used, after nobody did for a while."""
@@ -218,9 +212,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         incoming = self._connection._incoming
-        if not incoming.pending:
-            incoming.receive(await self._protocol.read())
-        return incoming.hand_over()
+        return incoming.hand_over(incoming.pending or await self._protocol.read())
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._protocol.is_at_end:

@@ -13,25 +13,16 @@ class Incoming:
     length of a body is said, that is counted.
     """
 
-    __slots__ = ("_before", "_handed_over", "_length", "pending")
+    __slots__ = ("_before", "_end", "_handed_over", "pending")
 
     def __init__(self) -> None:
         self.pending = b""
         self._before = b""
         self._handed_over = 0
-        self._length: int | None = None
+        self._end: int | None = None
 
-    def begin(self) -> None:
-        """Another request is sent."""
-        self.pending, self._before, self._handed_over, self._length = b"", b"", 0, None
-
-    def receive(self, data: bytes) -> None:
-        """Takes what came."""
-        self.pending = data
-
-    def hand_over(self) -> bytes:
-        """The next piece of what came; b"" where nothing did, as at the connection's end."""
-        data = self.pending
+    def hand_over(self, data: bytes) -> bytes:
+        """The first piece of what came, `pending` or anew; the rest is `pending`."""
         cut = data.find(_END) + len(_END)
         if cut < len(_END):
             cut = len(data)
@@ -46,10 +37,12 @@ class Incoming:
 
     def body_begins(self, headers: list[tuple[bytes, bytes]]) -> None:
         """An answer's head has been read, and what was handed over until now was that."""
-        lengths = [value for name, value in headers if name.lower() == b"content-length"]
-        if lengths and lengths[0].isdigit():
-            self._length = self._handed_over + int(lengths[0])
+        self._end = None
+        for name, value in headers:
+            if name.lower() == b"content-length" and value.isdigit():
+                self._end = self._handed_over + int(value)
 
+    @property
     def is_at_end(self) -> bool:
-        """Whether nothing came behind the answer."""
-        return not self.pending and (self._length is None or self._length == self._handed_over)
+        """Whether nothing came behind the answer; then another may begin."""
+        return not self.pending and self._end in (None, self._handed_over)

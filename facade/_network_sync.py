@@ -32,12 +32,8 @@ MAX_WAIT_SEC = 1e6
 _NOTHING = contextlib.nullcontext()
 
 
-def home() -> int:
-    """Where connections may be used: in this process."""
-    return os.getpid()
-
-
-first_home = home
+home = first_home = os.getpid
+"""Where connections may be used: in this process."""
 
 
 def resolve_key(given: Any) -> Any:
@@ -176,8 +172,7 @@ class Connection:
         return time.monotonic() >= self._wire.end
 
     def send(self, request: httpcore.Request) -> tuple[int, list[tuple[bytes, bytes]]]:
-        """Sends a request; gives the answer's status and headers. `chunks` gives its body."""
-        self._wire.incoming.begin()
+        """Sends a request; gives the answer's status and headers. `response.stream` gives its body."""
         if self._http is None:
             self.response = self.route.transport.handle_request(as_httpx(request, self._limit_sec))
             return self.response.status_code, self.response.headers.raw
@@ -185,19 +180,14 @@ class Connection:
         self._wire.incoming.body_begins(self.response.headers)
         return self.response.status, self.response.headers
 
-    def chunks(self) -> Iterable[bytes]:
-        """The body's bytes as they come."""
-        stream: Iterable[bytes] = self.response.stream
-        return stream
-
     def finish(self) -> None:
         """Ends the reading of an answer, whether or not it was read to its end."""
         self.response.close() if self._http is None else self.response.stream.close()
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
-        is_idle: bool = self._http is not None and self._http.is_idle()
-        return is_idle and self._wire.incoming.is_at_end() and not self.is_aborted
+        wire = self._wire
+        return self._http is not None and self._http.is_idle() and wire.incoming.is_at_end and not wire.is_aborted
 
     def is_alive(self) -> bool:
         """Whether it can still be used, after nobody did for a while."""
@@ -229,13 +219,12 @@ class _Stream(httpcore.NetworkStream):
             raise httpcore.ConnectError("broken off")
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        incoming = self._wire.incoming
-        if not incoming.pending:
-            incoming.receive(self._stream.read(max_bytes, self._wire.left_sec(httpcore.ReadTimeout)))
-        return incoming.hand_over()
+        wire, incoming = self._wire, self._wire.incoming
+        return incoming.hand_over(incoming.pending or self._stream.read(max_bytes, wire.left_sec(httpcore.ReadTimeout)))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._wire.left_sec(httpcore.WriteTimeout))
+        if buffer:  # httpcore writes nothing where a request has no body
+            self._stream.write(buffer, self._wire.left_sec(httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._wire.close()

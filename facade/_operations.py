@@ -47,11 +47,9 @@ class Operation(NamedTuple):
 
 
 def _call(request: dict[str, Any], read: Callable[[Reply], T]) -> Call[T]:
-    query: Query = tuple(
-        (name, str(item))
-        for name, value in request.get("params", {}).items()
-        for item in (value if isinstance(value, list) else (value,))
-    )
+    query: Query = ()
+    for name, value in request.get("params", {}).items():
+        query += tuple([(name, str(item)) for item in value]) if isinstance(value, list) else ((name, str(value)),)
     return Call(request["method"].upper(), request["url"], query, read)
 
 

@@ -84,16 +84,21 @@ class ListCursor(Generic[T]):
 
     def take(self, page: Page[T]) -> list[T]:
         """The objects of a page that the page before did not have; then `done` and `next_call` say how to go on."""
-        items, before = page.data, self._ids
-        ids = [id_of(item) for item in items]
-        self._ids = frozenset(filter(None, ids))
-        last = ids[-1] if ids else None
+        before = self._ids
+        items: list[Any] = page.data
+        ids = [item._json.get("id") for item in items]
+        try:
+            self._ids = frozenset(ids)
+        except TypeError:  # an id that is no text
+            ids = [id_of(item) for item in items]
+            self._ids = frozenset(ids)
+        last = id_of(items[-1]) if items else None
         self.resume = last or self.resume
         self.done = not page.has_more
         self._cursor = page.last_id or last
         if before.isdisjoint(self._ids):
             return items
-        return [item for item, item_id in zip(items, ids, strict=True) if item_id not in before]
+        return [item for item in items if (item_id := id_of(item)) is None or item_id not in before]
 
 
 class Nothing(Enum):

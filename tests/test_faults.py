@@ -661,12 +661,11 @@ BAD_OBJECTS: dict[str, Script] = {
     "UTF-8 cut short": answer(b'{"id": "run_1", "instructions": "\xe2\x82"}'),
     "Latin-1": answer('{"id": "run_1", "instructions": "Brötchen"}'.encode("latin-1")),
     "NUL bytes": answer(b"\0" * 50),
-    "5,000 deep": answer(deep(5_000)),
     "100,000 deep": answer(deep(100_000)),
-    "5,000 deep, open": answer(b"[" * 5_000),
-    "5,000 objects deep": answer(b'{"id": "run_1", "a": ' + b'{"a":' * 5_000 + b"1" + b"}" * 5_000 + b"}"),
-    "5,000 deep beside brackets in text": answer(
-        b'{"id": "run_1", "t": "]]}{[[", "a": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    "100,000 deep, open": answer(b"[" * 100_000),
+    "100,000 objects deep": answer(b'{"id": "run_1", "a": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}"),
+    "100,000 deep beside brackets in text": answer(
+        b'{"id": "run_1", "t": "]]}{[[", "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     ),
     "5,000 digits": answer(b'{"id": "run_1", "created_at": ' + b"1" * 5_000 + b"}"),
     "broken gzip": gz(b"this is not gzip"),
@@ -698,7 +697,7 @@ BAD_PAGES: dict[str, Script] = {
     "id among the data": answer({"data": ["run_1"]}),
     "list among the data": answer({"data": [[a_run()]]}),
     "truncated JSON": answer(json.dumps(a_page(runs(3)))[:-30].encode()),
-    "5,000 deep": answer(b'{"data": [' + deep(5_000) + b"]}"),
+    "100,000 deep": answer(b'{"data": [' + deep(100_000) + b"]}"),
     "bad UTF-8": answer(b'{"data": [{"id": "run_\xff"}]}'),
 }
 BROKEN: dict[str, Script] = {
@@ -764,6 +763,8 @@ GOOD: dict[str, Script] = {
     "no reason phrase": b"HTTP/1.1 200\r\nContent-Length: %d\r\n\r\n%s" % (len(JSON), JSON),
     "unknown kind of run": answer({"id": "run_1", "object": "thread.walk"}),
     "an error beside an id": answer({**a_run(), "error": {"message": "no luck"}}),
+    "300 deep": answer(deep(300)),
+    "600 deep": answer(deep(600)),
     "brackets in a text": answer({"id": "run_1", "instructions": "[{" * 20_000}),
     "escaped quotes and brackets": answer({"id": "run_1", "instructions": '\\"[' * 20_000}),
     "4,000 digits": answer(b'{"id": "run_1", "created_at": ' + b"1" * 4_000 + b"}"),
@@ -784,7 +785,7 @@ class TestAnswers:
         assert 10 < len(str(failure)) < 500
         assert get(client).id == "run_1"
 
-    @pytest.mark.parametrize("name", ["HTML", "empty", "list", "id null", "5,000 deep"])
+    @pytest.mark.parametrize("name", ["HTML", "empty", "list", "id null", "100,000 deep"])
     def test_bad_step(self, api: Api, serve: Serve, name: str) -> None:
         """Steps are read as strictly as runs."""
         client = api.client(serve(BAD_OBJECTS[name]))

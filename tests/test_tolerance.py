@@ -243,9 +243,9 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """Each JSON reader: the optional faster one, and Python's."""
     if request.param == "msgspec":
         pytest.importorskip("msgspec")
-        monkeypatch.setattr(_answers, "_loads", None)
+        _answers._quick_reader.cache_clear()
     else:
-        monkeypatch.setattr(_answers, "_loads", _answers._python_loads)
+        monkeypatch.setattr(_answers, "_quick_reader", lambda: json.loads)
     return str(request.param)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
@@ -127,27 +128,27 @@ class AsyncClient(KnownOptions):
         self._start(Settings.resolve(given), pool)
         return self
 
-    @property
+    @cached_property
     def runs(self) -> AsyncRuns:
         """The runs of threads."""
         return AsyncRuns(self._pool, self._settings)
 
-    @property
+    @cached_property
     def steps(self) -> AsyncSteps:
         """The steps of runs."""
         return AsyncSteps(self._pool, self._settings)
 
-    @property
+    @cached_property
     def messages(self) -> AsyncMessages:
         """The messages of threads."""
         return AsyncMessages(self._pool, self._settings)
 
-    @property
+    @cached_property
     def threads(self) -> AsyncThreads:
         """Threads themselves."""
         return AsyncThreads(self._pool, self._settings)
 
-    @property
+    @cached_property
     def assistants(self) -> AsyncAssistants:
         """The assistants that runs name."""
         return AsyncAssistants(self._pool, self._settings)

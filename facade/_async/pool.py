@@ -44,21 +44,20 @@ class AsyncPool:
             raise RuntimeError("this client is closed; make a new one")
         if self._home != (here := home()):
             self._home, self._idle, self._busy = here, {}, set()
-        connection = self._kept(route) or AsyncConnection(route)
-        self._busy.add(connection)
-        return connection
-
-    def _kept(self, route: Route) -> AsyncConnection | None:
+        connection = None
         idle = self._idle.get(route)
-        while idle:
+        while idle and connection is None:
             try:
                 _, connection = idle.pop()
             except IndexError:  # another thread was faster: there is no lock, which an interrupted thread might hold
-                return None
-            if connection.is_alive():
-                return connection
-            connection.close()
-        return None
+                break
+            if not connection.is_alive():
+                connection.close()
+                connection = None
+        if connection is None:
+            connection = AsyncConnection(route)
+        self._busy.add(connection)
+        return connection
 
     def release(self, connection: AsyncConnection, keep: bool) -> None:
         """Takes a connection back.
@@ -143,12 +142,12 @@ class AsyncPool:
         bound = attempt.limit()
         connection = self.acquire(settings.route)
         try:
-            credentials = settings.auth.fixed_credentials()
+            credentials = settings.auth.fixed_credentials and settings.auth.fixed_credentials()
             if credentials is None:
                 async with connection.time_limit(bound[0]):
                     credentials = await _ask_for_key(settings)
                 bound = attempt.limit()
-            redact = also_redacting(credentials.redact, call.secrets)
+            redact = also_redacting(credentials.redact, call.secrets) if call.secrets else credentials.redact
             reset = redacting.set(redact)
             try:
                 async with connection.time_limit(bound[0]):
@@ -161,7 +160,7 @@ class AsyncPool:
                         opened = AsyncOpenStream(self, connection, call, settings, attempt, answer.headers, redact)
                         return Reply(status_code, answer.headers, b"", redact, opened)
                     try:
-                        async for chunk in connection.chunks():
+                        async for chunk in connection.response.stream:
                             if not answer.feed(chunk):
                                 break
                     finally:
@@ -206,7 +205,7 @@ class AsyncOpenStream:
     ) -> None:
         self._pool, self._connection, self._call = pool, connection, call
         self._settings, self._attempt, self.headers, self.redact = settings, attempt, headers, redact
-        self._chunks = aiter(connection.chunks())
+        self._chunks = aiter(connection.response.stream)
 
     async def read(self) -> bytes | None:
         """The next bytes, as they came; None at the end.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
@@ -128,27 +129,27 @@ class Client(KnownOptions):
         self._start(Settings.resolve(given), pool)
         return self
 
-    @property
+    @cached_property
     def runs(self) -> Runs:
         """The runs of threads."""
         return Runs(self._pool, self._settings)
 
-    @property
+    @cached_property
     def steps(self) -> Steps:
         """The steps of runs."""
         return Steps(self._pool, self._settings)
 
-    @property
+    @cached_property
     def messages(self) -> Messages:
         """The messages of threads."""
         return Messages(self._pool, self._settings)
 
-    @property
+    @cached_property
     def threads(self) -> Threads:
         """Threads themselves."""
         return Threads(self._pool, self._settings)
 
-    @property
+    @cached_property
     def assistants(self) -> Assistants:
         """The assistants that runs name."""
         return Assistants(self._pool, self._settings)

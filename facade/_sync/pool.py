@@ -45,21 +45,20 @@ class Pool:
             raise RuntimeError("this client is closed; make a new one")
         if self._home != (here := home()):
             self._home, self._idle, self._busy = here, {}, set()
-        connection = self._kept(route) or Connection(route)
-        self._busy.add(connection)
-        return connection
-
-    def _kept(self, route: Route) -> Connection | None:
+        connection = None
         idle = self._idle.get(route)
-        while idle:
+        while idle and connection is None:
             try:
                 _, connection = idle.pop()
             except IndexError:  # another thread was faster: there is no lock, which an interrupted thread might hold
-                return None
-            if connection.is_alive():
-                return connection
-            connection.close()
-        return None
+                break
+            if not connection.is_alive():
+                connection.close()
+                connection = None
+        if connection is None:
+            connection = Connection(route)
+        self._busy.add(connection)
+        return connection
 
     def release(self, connection: Connection, keep: bool) -> None:
         """Takes a connection back.
@@ -144,12 +143,12 @@ class Pool:
         bound = attempt.limit()
         connection = self.acquire(settings.route)
         try:
-            credentials = settings.auth.fixed_credentials()
+            credentials = settings.auth.fixed_credentials and settings.auth.fixed_credentials()
             if credentials is None:
                 with connection.time_limit(bound[0]):
                     credentials = _ask_for_key(settings)
                 bound = attempt.limit()
-            redact = also_redacting(credentials.redact, call.secrets)
+            redact = also_redacting(credentials.redact, call.secrets) if call.secrets else credentials.redact
             reset = redacting.set(redact)
             try:
                 with connection.time_limit(bound[0]):
@@ -162,7 +161,7 @@ class Pool:
                         opened = OpenStream(self, connection, call, settings, attempt, answer.headers, redact)
                         return Reply(status_code, answer.headers, b"", redact, opened)
                     try:
-                        for chunk in connection.chunks():
+                        for chunk in connection.response.stream:
                             if not answer.feed(chunk):
                                 break
                     finally:
@@ -207,7 +206,7 @@ class OpenStream:
     ) -> None:
         self._pool, self._connection, self._call = pool, connection, call
         self._settings, self._attempt, self.headers, self.redact = settings, attempt, headers, redact
-        self._chunks = iter(connection.chunks())
+        self._chunks = iter(connection.response.stream)
 
     def read(self) -> bytes | None:
         """The next bytes, as they came; None at the end.

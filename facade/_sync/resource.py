@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade._answers import Page
 from facade._arguments import RunKey, is_one
-from facade._exchange import Call, Deadline
+from facade._exchange import NO_DEADLINE, Call, Deadline
 from facade._options import LimitOptions, Settings, check_concurrency
 from facade._paging import ListCursor
 from facade._sync.walks import Walk
@@ -35,6 +35,8 @@ class Resource:
         limits = self._settings.limits
         if options:
             limits = limits.override(f"{self._name}.{method}", options)
+        if limits.deadline_sec is None:
+            return self._pool.run(call, self._settings, limits, NO_DEADLINE)
         with Deadline(limits.deadline_sec) as deadline:
             return self._pool.run(call, self._settings, limits, deadline)
 

@@ -40,12 +40,31 @@ _set = object.__setattr__  # what a frozen model lets through; it keeps Python's
 
 def _copy(value: Any) -> Any:
     """The same JSON value, sharing no object and no list with the first."""
+    try:
+        return _quick_copy(value)
+    except RecursionError:  # what Python's JSON reader takes may be too deep for Python itself
+        return _deep_copy(value)
+
+
+def _quick_copy(value: Any) -> Any:
     kind = value.__class__
     if kind is dict:
-        return {k: _copy(v) if v.__class__ is dict or v.__class__ is list else v for k, v in value.items()}
+        return {k: _quick_copy(v) if v.__class__ is dict or v.__class__ is list else v for k, v in value.items()}
     if kind is list:
-        return [_copy(v) if v.__class__ is dict or v.__class__ is list else v for v in value]
+        return [_quick_copy(v) if v.__class__ is dict or v.__class__ is list else v for v in value]
     return value
+
+
+def _deep_copy(value: Any) -> Any:
+    whole: list[Any] = [value]
+    parents: list[Any] = [whole]
+    while parents:
+        parent = parents.pop()
+        for key, item in list(parent.items() if parent.__class__ is dict else enumerate(parent)):
+            if item.__class__ is dict or item.__class__ is list:
+                parent[key] = item.copy()
+                parents.append(parent[key])
+    return whole[0]
 
 
 def _plain(value: Any) -> Any:
@@ -181,9 +200,13 @@ class Model:
     __hash__ = None  # type: ignore[assignment]  # as of any attrs class that compares by value
 
     def __repr__(self) -> str:
-        shown = [f"{self._names[key]}={getattr(self, self._names[key])!r}" for key in self._json if key in self._names]
-        if self.additional_properties:
-            shown.append(f"additional_properties={self.additional_properties!r}")
+        keys = [key for key in self._json if key in self._names]
+        try:
+            shown = [f"{self._names[key]}={getattr(self, self._names[key])!r}" for key in keys]
+            if self.additional_properties:
+                shown.append(f"additional_properties={self.additional_properties!r}")
+        except RecursionError:
+            shown = ["nested too deeply to be shown"]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_html_(self) -> str:
