@@ -183,8 +183,9 @@ def exchange(
             if 200 <= reply.status_code < 300:
                 try:
                     return call.read(reply)
-                except APIResponseError as problem:
-                    raise _described(problem, reply) from None
+                except APIResponseError as unreadable:
+                    problem = unreadable.message
+                raise _described(problem, reply)  # here, where no frame that holds the body led to it
             error = read_error(reply, base, wall_clock)
         except APIError as failure:
             call.about(failure)
@@ -210,11 +211,11 @@ def exchange(
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _described(problem: APIResponseError, reply: Reply) -> APIResponseError:
+def _described(problem: str, reply: Reply) -> APIResponseError:
     """The error of an unreadable answer with the answer's kind, size and first words."""
     words = one_line(reply.redact(reply.body[:1000].decode("utf-8", "replace")))[:120]
     shown = f": {words!r}" if words else ""
-    return APIResponseError(f"{problem.message} ({_content_type(reply)}, {len(reply.body)} bytes{shown})")
+    return APIResponseError(f"{problem} ({_content_type(reply)}, {len(reply.body)} bytes{shown})")
 
 
 def _content_type(reply: Reply) -> str:
