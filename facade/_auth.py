@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from html import escape
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, quote_plus
 
 from facade._version import __version__
@@ -26,20 +26,20 @@ MIN_HEADER_SECRET_LENGTH = 8
 
 
 class Secret:
-    """Holds a key, or what gives it, where no repr, attribute, pickle or traceback shows it."""
+    """Holds a key, what gives one, or another secret, where no repr, attribute, pickle or traceback shows it."""
 
     __slots__ = ("_reveal",)
 
-    def __init__(self, value: ApiKey) -> None:
-        self._reveal: Callable[[], ApiKey] = lambda: value
+    def __init__(self, value: Any) -> None:
+        self._reveal: Callable[[], Any] = lambda: value
 
     @classmethod
-    def keep(cls, value: ApiKey | Secret) -> Secret:
+    def keep(cls, value: Any) -> Secret:
         """A secret of a value, or the secret that it is already."""
-        return value if isinstance(value, cls) else cls(cast(ApiKey, value))
+        return value if isinstance(value, cls) else cls(value)
 
-    def reveal(self) -> ApiKey:
-        """The key, or what gives it."""
+    def reveal(self) -> Any:
+        """The key, or what gives it; no local variable may hold it where an error is raised."""
         return self._reveal()
 
     def is_callable(self) -> bool:
@@ -81,6 +81,17 @@ def _problem(key: object) -> str | None:
 def is_visible(text: str) -> bool:
     """Whether a header can carry a text."""
     return text.isascii() and text.isprintable()
+
+
+SECRET_OPTIONS = ("api_key", "additional_headers", "proxy")
+"""The options whose values no traceback may show."""
+
+
+def keep_secrets(options: Any) -> None:
+    """Hides, in a dict of options, the values of those that are secret."""
+    for name in SECRET_OPTIONS:
+        if options.get(name) is not None:
+            options[name] = Secret.keep(options[name])
 
 
 def redactor(*secrets: str) -> Redact:

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypedDict, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from facade._auth import Auth, Secret, is_visible
+from facade._auth import Auth, Secret, is_visible, keep_secrets
 from facade._route import Route, check_proxy, check_transport, check_verify, find_proxy
 from facade.errors import ConfigurationError
 
@@ -211,16 +211,24 @@ def _query(name: str, value: Any) -> list[tuple[str, str]]:
 
 
 def _headers(name: str, value: Any) -> tuple[tuple[str, Secret], ...]:
+    given = Secret.keep(value)
+    del value
+    if problem := _header_problem(given):
+        raise problem
+    return tuple((header, Secret(text.strip())) for header, text in given.reveal().items())
+
+
+def _header_problem(given: Secret) -> Exception | None:
+    """What is wrong with headers; a function of its own, so that no traceback shows their values."""
+    value = given.reveal()
     if not isinstance(value, Mapping):
-        raise TypeError("additional_headers is a mapping of names to values")
+        return TypeError("additional_headers is a mapping of names to values")
     for header, text in value.items():
         if not isinstance(header, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header):
-            raise ConfigurationError("additional_headers has a name that is no header's name")
-        problem = not isinstance(text, str) or not is_visible(text.strip())
-        del text
-        if problem:
-            raise ConfigurationError(f"the value of {header} in additional_headers is not printable ASCII text")
-    return tuple((header, Secret.keep(text.strip())) for header, text in value.items())
+            return ConfigurationError("additional_headers has a name that is no header's name")
+        if not isinstance(text, str) or not is_visible(text.strip()):
+            return ConfigurationError(f"the value of {header} in additional_headers is not printable ASCII text")
+    return None
 
 
 def _size(name: str, value: Any) -> int:
@@ -268,9 +276,10 @@ class KnownOptions:
     """Refuses options that there are not, with a hint at what was meant, before `__init__` sees them."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
-        for name in options:
-            if name not in OPTIONS:
-                refuse_unknown(cls.__name__, name, OPTIONS)
+        unknown = [name for name in options if name not in OPTIONS]
+        del arguments, options  # they hold secrets
+        for name in unknown:
+            refuse_unknown(cls.__name__, name, OPTIONS)
         return super().__new__(cls)
 
 
@@ -288,8 +297,7 @@ def configure(**options: Any) -> None:
         TypeError: there is no such option.
         ConfigurationError, ValueError, TypeError: one is out of its range; then none is set.
     """
-    if options.get("api_key") is not None:
-        options["api_key"] = Secret.keep(options["api_key"])  # from here on no traceback shows it
+    keep_secrets(options)
     for name in options:
         if name not in OPTIONS:
             refuse_unknown("facade.configure", name, OPTIONS)

@@ -115,42 +115,56 @@ def check_proxy(name: str, value: Any) -> Proxy:
     """A proxy as a caller gives it: an address, an httpx.URL or an httpx.Proxy.
 
     Raises:
-        ConfigurationError: it cannot be used.
-        TypeError: it is none of these.
+        ConfigurationError: it cannot be used, or is none of these.
     """
+    return _usable(_given_proxy(Secret.keep(value)), "proxy")
+
+
+def _given_proxy(given: Secret) -> Proxy | str:
+    value = given.reveal()
     if isinstance(value, str):
-        return _proxy(value, "proxy")
+        return _parse_proxy(value)
     import httpx
 
     if isinstance(value, httpx.URL):
-        return _proxy(str(value), "proxy")  # with its password
+        return _parse_proxy(str(value))  # with its password
     if not isinstance(value, httpx.Proxy):
-        raise TypeError(f"proxy is an address, an httpx.URL or an httpx.Proxy, not {type(value).__name__}")
-    made = _proxy(str(value.url), "proxy")
+        return f"is an address, an httpx.URL or an httpx.Proxy, not {type(value).__name__}"
+    made = _parse_proxy(str(value.url))
+    if isinstance(made, str):
+        return made
     if value.auth is not None:
         made = made._replace(user=value.auth[0], password=Secret(value.auth[1]))
     headers = tuple((header, Secret(text.decode("latin-1"))) for header, text in value.headers.raw)
     return made._replace(headers=headers, ssl_context=value.ssl_context)
 
 
-def _proxy(address: str, said_by: str) -> Proxy:
-    problem = None
+def _usable(made: Proxy | str, said_by: str) -> Proxy:
+    """A proxy, with what it was given in.
+
+    Raises:
+        ConfigurationError: it is none, but what is wrong with it.
+    """
+    if isinstance(made, str):
+        raise ConfigurationError(f"the proxy of {said_by} {made}; check {said_by}, or leave it out")
+    return made._replace(said_by=said_by)
+
+
+def _parse_proxy(address: str) -> Proxy | str:
+    """A proxy's address, taken apart; or what is wrong with it."""
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         port, host = parts.port, parts.hostname or ""
         host.encode("idna")
     except ValueError:  # UnicodeError is one
-        problem = "is not an address"
-    else:
-        if parts.scheme not in ("http", "https", "socks5", "socks5h") or not host:
-            problem = "is not an http, https, socks5 or socks5h address"
-        elif parts.scheme.startswith("socks") and not _has_socksio():
-            problem = "needs the package socksio: pip install 'httpx[socks]'; it is a SOCKS address"
-    if problem:
-        raise ConfigurationError(f"the proxy of {said_by} {problem}; check {said_by}, or leave it out")
+        return "is not an address"
+    if parts.scheme not in ("http", "https", "socks5", "socks5h") or not host:
+        return "is not an http, https, socks5 or socks5h address"
+    if parts.scheme.startswith("socks") and not _has_socksio():
+        return "needs the package socksio: pip install 'httpx[socks]'; it is a SOCKS address"
     user = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else Secret(unquote(parts.password))
-    return Proxy(parts.scheme, host.encode("idna").decode(), port, user, password, (), None, said_by)
+    return Proxy(parts.scheme, host.encode("idna").decode(), port, user, password, (), None, "")
 
 
 @cache
@@ -164,11 +178,10 @@ def find_proxy(given: Proxy | None, scheme: str, host: str, port: int | None) ->
     """The proxy to an endpoint: the given one, else the one that the environment names, else None."""
     if given is not None:
         return given
-    proxies = getproxies()
-    for kind in (scheme, "all"):
-        address = proxies.get(kind)
-        if address and not proxy_bypass(host if port is None else f"{host}:{port}"):
-            return _proxy(address, f"{kind.upper()}_PROXY")
+    if not proxy_bypass(host if port is None else f"{host}:{port}"):
+        for kind in (scheme, "all"):
+            if getproxies().get(kind):
+                return _usable(_parse_proxy(getproxies()[kind]), f"{kind.upper()}_PROXY")
     return None
 
 

@@ -7,11 +7,11 @@ import atexit
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from facade._answers import Page
 from facade._arguments import Order, RunLike, ThreadLike, is_one, run_key, thread_key
-from facade._auth import ApiKey, AuthType, Secret
+from facade._auth import ApiKey, AuthType, keep_secrets
 from facade._options import DEFAULTS, LimitOptions, option, refuse_unknown
 from facade._sync.client import Client, outside_stacklevel
 from facade._sync.walks import Walk
@@ -44,8 +44,7 @@ _made_of: list[Any] = []
 
 def make_client(cmdlet: str, given: CmdletOptions) -> Client:
     """A client on the connections that all calls share; they hold no key."""
-    if (api_key := given.get("api_key")) is not None:
-        given["api_key"] = api_key = cast(Any, Secret.keep(api_key))  # the caller's frame holds this dict
+    keep_secrets(given)  # the caller's frame holds this dict
     for name in given:
         if name not in CMDLET_OPTIONS:
             refuse_unknown(cmdlet, name, CMDLET_OPTIONS)

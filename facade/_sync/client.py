@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from ssl import SSLContext
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from facade._auth import ApiKey, AuthType, Secret
+from facade._auth import ApiKey, AuthType, keep_secrets
 from facade._exchange import Call, Deadline
 from facade._options import DEFAULTS, Deferred, KnownOptions, LimitOptions, Settings, plain_http_host
 from facade._sync.resources import Assistants, Messages, Runs, Steps, Threads
@@ -91,8 +91,7 @@ class Client(KnownOptions):
                 certificates are not usable.
             ValueError, TypeError: another option is out of its range, or there is no such option.
         """
-        api_key = None if api_key is None else cast(Any, Secret.keep(api_key))  # from here on no traceback shows it
-        given = {
+        given: dict[str, Any] = {
             "api_key": api_key,
             "organization": organization,
             "api_base": api_base,
@@ -107,6 +106,8 @@ class Client(KnownOptions):
             "proxy": proxy,
             "transport": transport,
         }
+        keep_secrets(given)
+        del api_key, additional_headers, proxy  # from here on no traceback shows them
         from facade._sync.pool import Pool
 
         self._start(Settings.resolve(given), Pool())
