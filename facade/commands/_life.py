@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import facade
+from facade._values import value_in
 from facade._waiting import GOES_ON
 from facade.commands import _output, _signals
 from facade.commands._command import PROGRAM
 from facade.commands._exits import NOT_COMPLETED, WAITS_FOR_ANSWER, Failure
 from facade.commands._input import Key, run_of
-from facade.commands._kinds import RUNS, error, inside, text
+from facade.commands._kinds import RUNS, error, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +53,10 @@ def end(run: facade.Run) -> None:
 
 
 def _wanted(run: Mapping[str, Any]) -> str:
-    calls = inside(inside(run.get("required_action"), "submit_tool_outputs"), "tool_calls")
+    calls = value_in(value_in(run.get("required_action"), "submit_tool_outputs"), "tool_calls")
     if not isinstance(calls, list):
-        return f"{text(inside(run.get('required_action'), 'type')) or 'of an unknown kind'}"
-    options = " ".join(f"--tool-output {text(inside(call, 'id'))}=TEXT" for call in calls)
+        return f"{text(value_in(run.get('required_action'), 'type')) or 'of an unknown kind'}"
+    options = " ".join(f"--tool-output {text(value_in(call, 'id'))}=TEXT" for call in calls)
     return f"{PROGRAM} submit-tool-output {text(run.get('id'))} {text(run.get('thread_id'))} {options}"
 
 
