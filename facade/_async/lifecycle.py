@@ -33,7 +33,6 @@ from facade._bodies import (
 )
 from facade._exchange import Call, Deadline, Pause
 from facade._failure_log import warn_of
-from facade._network_async import async_pause, settle
 from facade._options import LimitOptions, Limits, check_turns
 from facade._waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
 from facade.errors import APIError, BadRequestError
@@ -232,6 +231,8 @@ class AsyncRunLife(AsyncResource):
             APITimeoutError, RunFailedError: as `wait`.
             Exception: what a function or `approve` raises.
         """
+        from facade._network_async import settle
+
         check_poll_sec("poll_sec", poll_sec)
         check_turns("max_turns", max_turns)
         check_functions(functions)
@@ -355,6 +356,8 @@ class AsyncRunLife(AsyncResource):
         cancel_on_timeout: bool = False,
     ) -> RunObject:
         """Drives a wait; the deadline is running."""
+        from facade._network_async import async_pause
+
         call = _operations.polled(_operations.get_run(*key))
         steps = waiting(key.run_id, deadline, poll_sec=poll_sec, goes_on=goes_on, cancel_on_timeout=cancel_on_timeout)
         step = next(steps)

@@ -32,7 +32,6 @@ from facade._bodies import (
 )
 from facade._exchange import Call, Deadline, Pause
 from facade._failure_log import warn_of
-from facade._network_sync import pause, settle
 from facade._options import LimitOptions, Limits, check_turns
 from facade._sync.resource import Resource
 from facade._sync.streams import RunStream
@@ -233,6 +232,8 @@ class RunLife(Resource):
             APITimeoutError, RunFailedError: as `wait`.
             Exception: what a function or `approve` raises.
         """
+        from facade._network_sync import settle
+
         check_poll_sec("poll_sec", poll_sec)
         check_turns("max_turns", max_turns)
         check_functions(functions)
@@ -354,6 +355,8 @@ class RunLife(Resource):
         cancel_on_timeout: bool = False,
     ) -> RunObject:
         """Drives a wait; the deadline is running."""
+        from facade._network_sync import pause
+
         call = _operations.polled(_operations.get_run(*key))
         steps = waiting(key.run_id, deadline, poll_sec=poll_sec, goes_on=goes_on, cancel_on_timeout=cancel_on_timeout)
         step = next(steps)
