@@ -47,7 +47,7 @@ class StreamReader:
 
     def begin(self, headers: Mapping[str, str], redact: Redact) -> None:
         """Says what the answer's head says, and what blanks secrets in a text that the server wrote."""
-        self._decoder = Decoder(headers.get("content-encoding", ""))
+        self._decoder = Decoder(headers.get("content-encoding") or "identity")
         self._redact = redact
 
     def feed(self, chunk: bytes) -> Iterator[tuple[Event, tuple[str, ...]]]:
