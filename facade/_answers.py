@@ -62,9 +62,9 @@ class Decoder:
 
     def __init__(self, encoding: str) -> None:
         name = encoding.strip().lower()
-        if name not in ("gzip", "x-gzip", "deflate", "identity"):
+        if name not in ("gzip", "x-gzip", "deflate", "identity", ""):
             raise APIResponseError("the answer has a content encoding that was not asked for (gzip and deflate are)")
-        self._decoder = None if name == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 32)
+        self._decoder = None if name in ("identity", "") else zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._is_deflate = name == "deflate"
         self._begin = b""
         self._has_begun = False
