@@ -129,6 +129,7 @@ def failure(
     answer: Answer | None,
     redact: Redact,
     timed_out_by: tuple[float | None, str] | None,
+    has_sent: bool = True,
 ) -> Reply | APIError:
     """What became of an attempt that an error ended: its status where one came that is no 2xx, else our own error.
 
@@ -136,6 +137,7 @@ def failure(
         error: the transport's; it is not kept, since it may lead to the key
         answer: what came of an answer
         timed_out_by: the limit that passed, and what set it; None where none did
+        has_sent: whether anything of the request was sent, be it to a proxy
     """
     if answer is not None and not answer.is_good:
         return answer.reply()
@@ -145,12 +147,11 @@ def failure(
     if timed_out_by is not None:
         limit_sec, bound = timed_out_by
         what = f"no whole answer in {limit_sec:.3g} s" if limit_sec else "no time was left"
-        return _about(
-            call, APITimeoutError(f"{what} ({bound}); allow more time, or look at the server"), name != "ConnectTimeout"
-        )
+        late = APITimeoutError(f"{what} ({bound}); allow more time, or look at the server")
+        return _about(call, late, has_sent and name != "ConnectTimeout")
     what = redact(one_line(re.sub(r"\[Errno -?\d+\] ", "", str(error)))) or type(error.__cause__ or error).__name__
     if not _is(error, "ConnectError", "ProxyError", "ConnectTimeout"):
-        return _about(call, APIConnectionError(f"no whole answer came ({name}: {what})"), True)
+        return _about(call, APIConnectionError(f"no whole answer came ({name}: {what})"), has_sent)
     where = settings.base.split("//")[1].split("/")[0]
     advice = "is the server running, and is api_base right?"
     if urlsplit(settings.base).hostname == OPENAI_HOST:

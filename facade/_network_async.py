@@ -70,7 +70,7 @@ class AsyncConnection:
 
     def __init__(self, route: Route) -> None:
         self.route = route
-        self.is_aborted = False
+        self.is_aborted = self.has_sent = False
         self._limit: asyncio.Timeout | None = None
         self._limit_sec: float | None = None
         self._protocol: _Protocol | None = None
@@ -88,8 +88,8 @@ class AsyncConnection:
             self._http = pool.create_connection(origin)
 
     def time_limit(self, sec: float | None) -> asyncio.Timeout:
-        """A context that bounds what happens inside to so many seconds; None for no limit."""
-        self._limit_sec = sec
+        """A context that bounds what happens inside to so many seconds, None for no limit; `has_sent` begins anew."""
+        self._limit_sec, self.has_sent = sec, False
         self._limit = asyncio.timeout(sec)
         return self._limit
 
@@ -100,6 +100,7 @@ class AsyncConnection:
     async def send(self, request: httpcore.Request) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Sends a request; gives the answer's status and headers. `response.stream` gives its body."""
         if self._http is None:
+            self.has_sent = True
             httpx_request = as_httpx(request, self._limit_sec)
             self.response = await self.route.transport.handle_async_request(httpx_request)
             return self.response.status_code, self.response.headers.raw
@@ -217,6 +218,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._protocol.is_at_end:
             raise httpcore.WriteError("the connection was closed")
+        self._connection.has_sent = True
         self._protocol.transport.write(buffer)
 
     async def aclose(self) -> None:

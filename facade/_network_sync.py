@@ -101,7 +101,7 @@ class _Wire:
     def __init__(self) -> None:
         self.end = math.inf
         self.incoming = Incoming()
-        self.is_aborted = False
+        self.is_aborted = self.has_sent = False
         self._lock = threading.Lock()
         self._stream: httpcore.NetworkStream | None = None
         self._socket: socket.socket | None = None
@@ -162,7 +162,8 @@ class Connection:
             self._http = pool.create_connection(origin)
 
     def time_limit(self, sec: float | None) -> contextlib.AbstractContextManager[None]:
-        """A context in which what happens is bounded to so many seconds from now; None for no limit."""
+        """A context that bounds what happens to so many seconds from now, None for no limit; `has_sent` begins anew."""
+        self._wire.has_sent = False
         self._wire.end = math.inf if sec is None else time.monotonic() + sec
         self._limit_sec = sec
         return _NOTHING
@@ -174,6 +175,7 @@ class Connection:
     def send(self, request: httpcore.Request) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Sends a request; gives the answer's status and headers. `response.stream` gives its body."""
         if self._http is None:
+            self._wire.has_sent = True
             self.response = self.route.transport.handle_request(as_httpx(request, self._limit_sec))
             return self.response.status_code, self.response.headers.raw
         self.response = self._http.handle_request(request)
@@ -196,6 +198,11 @@ class Connection:
     def abort(self) -> None:
         """Wakes the thread that waits for this connection, from another thread; that thread closes it."""
         self._wire.abort()
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether anything of a request was sent, or may have been."""
+        return self._wire.has_sent
 
     @property
     def is_aborted(self) -> bool:
@@ -224,6 +231,7 @@ class _Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if buffer:  # httpcore writes nothing where a request has no body
+            self._wire.has_sent = True
             self._stream.write(buffer, self._wire.left_sec(httpcore.WriteTimeout))
 
     def close(self) -> None:

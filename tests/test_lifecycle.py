@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from conftest import Api
 from test_answering import approval, call
-from wire import CLOSE, HANG, KEY, RESET, Request, Server, a_run, again, answer, error, head, refused_url, waiting_run
+from wire import (
+    CLOSE,
+    HANG,
+    KEY,
+    RESET,
+    Request,
+    Server,
+    a_run,
+    again,
+    answer,
+    deaf_url,
+    error,
+    head,
+    refused_url,
+    waiting_run,
+)
 
 import facade
 
@@ -658,3 +675,59 @@ def test_submit_answered_without_a_run(api: Api, serve: Serve) -> None:
     server = serve(by_method(answer({"run_id": "run_1", "thread_id": "thread_1"}), answer(QUEUED)))
     assert api.client(server).runs.submit_tool_outputs(RUN, {"call_1": "x"}).status == "queued"
     assert asked(server) == [f"POST {SUBMIT_PATH}", f"GET {RUN_PATH}"]
+
+
+class TestSent:
+    """What is known of a request that failed."""
+
+    def failed(self, api: Api, base: str, **options: Any) -> facade.APIError:
+        with pytest.raises(facade.APIError) as caught:
+            api.client(base, timeout_sec=0.3, **options).runs.create("thread_1", "asst_1")
+        return caught.value
+
+    def test_not_connected(self, api: Api) -> None:
+        """Nothing reached a server that refuses, or lets no connection through in time."""
+        assert self.failed(api, refused_url()).sent is False
+        with deaf_url() as base:
+            error = self.failed(api, base)
+        assert isinstance(error, facade.APITimeoutError)
+        assert error.sent is False
+
+    def test_no_handshake(self, api: Api) -> None:
+        """Nor one that does not come through the TLS handshake in time, or cannot speak TLS at all."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            error = self.failed(api, f"https://127.0.0.1:{silent.getsockname()[1]}/v1")
+        assert isinstance(error, facade.APITimeoutError)
+        assert error.sent is False
+        with Server((b"HTTP/1.1 400 No\r\n\r\n", CLOSE)) as plain:
+            assert self.failed(api, plain.url.replace("http:", "https:")).sent is False
+
+    def test_no_key(self, api: Api, serve: Serve) -> None:
+        """Nor where the key did not come in time; not even over a connection that was used before."""
+        if api.kind == "sync":
+            pytest.skip("a callable of the sync client cannot be broken off")
+        delays = iter([0.0, 5.0])
+
+        async def key() -> str:
+            await asyncio.sleep(next(delays))
+            return KEY
+
+        server = serve(answer(a_run()))
+        client = api.client(server, api_key=key, timeout_sec=0.3)
+        client.runs.get("thread_1", "run_1")
+        with pytest.raises(facade.APITimeoutError) as caught:
+            client.runs.create("thread_1", "asst_1")
+        assert caught.value.sent is False
+        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("script", [(HANG,), (RESET,), (CLOSE,), error(400), answer(b"junk")], ids=range(5))
+    def test_sent(self, api: Api, serve: Serve, script: Any) -> None:
+        """Whatever came of it then, the request was sent."""
+        assert self.failed(api, serve(script).url).sent is True
+
+    def test_silent_stream(self, api: Api, serve: Serve) -> None:
+        """A stream that falls silent was sent."""
+        server = serve((head(200, {"Content-Type": "text/event-stream"}), HANG))
+        with pytest.raises(facade.APITimeoutError) as caught:
+            list(api.client(server, timeout_sec=0.2).runs.stream("thread_1", "asst_1"))
+        assert caught.value.sent is True

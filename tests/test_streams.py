@@ -363,6 +363,13 @@ class TestErrors:
         with pytest.raises(facade.APIResponseError, match="max_response_bytes"):
             names(api.client(server, max_response_bytes=10_000).runs.stream("thread_1", "asst_1"))
 
+    def test_unknown_encoding(self, api: Api, serve: Serve) -> None:
+        """So is one that nobody knows; the connection is let go."""
+        server = serve((head(200, {"Content-Type": "text/event-stream", "Content-Encoding": "br"}), STORY, HANG))
+        with pytest.raises(facade.APIResponseError, match="encoding"):
+            names(api.client(server).runs.stream("thread_1", "asst_1"))
+        assert until(lambda: server.open_connections == 0)
+
     def test_broken_encoding(self, api: Api, serve: Serve) -> None:
         """A content encoding that is broken is said so."""
         server = serve((head(200, {"Content-Type": "text/event-stream", "Content-Encoding": "gzip"}), STORY, HANG))

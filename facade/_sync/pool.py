@@ -176,7 +176,7 @@ class Pool:
             if connection.is_aborted and self.is_closed:
                 return closed_error(call)
             timed_out_by = bound if connection.limit_has_passed() else None
-            return failure(call, settings, error, answer, redact, timed_out_by)
+            return failure(call, settings, error, answer, redact, timed_out_by, connection.has_sent)
         finally:
             if token is not None:
                 token.watch(None)

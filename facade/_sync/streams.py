@@ -181,8 +181,8 @@ class _Source:
                 yield told
             return
         self.opened = answer
-        self.reader.begin(answer.headers, answer.redact)
         try:
+            self.reader.begin(answer.headers, answer.redact)
             yield Event("", None), ()
             while not self.reader.is_over:
                 with self._deadline:
