@@ -19,7 +19,24 @@ import httpx
 import pytest
 import trustme
 from conftest import TRUSTED, Api, begin, eventually, program, read_all, with_client
-from wire import HANG, KEY, RUN, Request, Script, Serve, a_page, a_run, answer, error, head, ids, runs, until
+from wire import (
+    CLOSE,
+    HANG,
+    KEY,
+    RUN,
+    Gate,
+    Request,
+    Script,
+    Serve,
+    a_page,
+    a_run,
+    answer,
+    error,
+    head,
+    ids,
+    runs,
+    until,
+)
 
 import facade
 
@@ -459,6 +476,90 @@ class TestSignals:
                 facade.get_thread_run("thread_1", "run_bad", api_base=server.url, api_key=KEY)
             signal.setitimer(signal.ITIMER_REAL, PATIENCE_SEC)
             assert facade.get_thread_run("thread_1", "run_good", api_base=server.url, api_key=KEY).id == "run_good"
+
+
+class TestIdle:
+    """Connections that nobody uses."""
+
+    def test_given_up(self, api: Api, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those that nobody has wanted for a while are closed when another comes back."""
+        for side in ("_sync", "_async"):
+            monkeypatch.setattr(f"facade.{side}.pool.KEEP_SEC", 0.3)
+        gate = Gate(6, PATIENCE_SEC)
+
+        def say(request: Request) -> Script:
+            if request.path.endswith("/runs"):
+                gate.pass_through()
+                return answer(a_page(runs(1)))
+            return RUN
+
+        server = serve(say)
+        client = api.client(server)
+        assert len(list(client.runs.all([f"thread_{n}" for n in range(6)], concurrency=6))) == 6
+        get(client)
+        assert server.open_connections == 6
+        api.rest(0.4)
+        get(client)
+        assert api.until(lambda: server.open_connections == 1)
+        get(client)
+        assert server.connections == 6
+
+    def test_given_up_elsewhere(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So are those to another server, which clients that share connections no longer ask."""
+        monkeypatch.setattr("facade._sync.pool.KEEP_SEC", 0.1)
+        one, other = serve(RUN), serve(RUN)
+        facade.get_thread_run("thread_1", "run_1", api_base=one.url, api_key=KEY)
+        assert one.open_connections == 1
+        threading.Event().wait(0.2)
+        facade.get_thread_run("thread_1", "run_1", api_base=other.url, api_key=KEY)
+        assert until(lambda: one.open_connections == 0)
+        assert other.open_connections == 1
+
+    def test_too_old(self, api: Api, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that was idle for too long is not used again: servers close theirs about then."""
+        for side in ("sync", "async"):
+            monkeypatch.setattr(f"facade._network_{side}.KEEP_SEC", 0.1)
+        server = serve(RUN)
+        client = api.client(server)
+        get(client)
+        get(client)
+        assert server.connections == 1
+        api.rest(0.2)
+        get(client)
+        assert server.connections == 2
+        assert api.until(lambda: server.open_connections == 1)
+
+    def test_closed_by_the_server(self, api: Api, serve: Serve) -> None:
+        """Nor is one that the server has closed, of however many."""
+        server = serve(lambda request: (RUN, CLOSE) if request.number <= 4 else RUN)
+        client = api.client(server)
+        for _ in range(4):
+            assert get(client).id == "run_1"
+            assert api.until(lambda: server.open_connections == 0)
+        assert get(client).id == "run_1"
+
+    def test_walk_that_is_over_leaves_others_alone(self, serve: Serve) -> None:
+        """Closing a walk breaks off what it does itself, not a call that uses a connection after it."""
+        late = threading.Event()
+
+        def say(request: Request) -> Script:
+            if request.path.endswith("/runs"):
+                return answer(a_page(runs(2)))
+            late.wait(PATIENCE_SEC)
+            return RUN
+
+        server = serve(say)
+        with facade.Client(KEY, api_base=server.url, verify=TRUSTED) as client:
+            walk = client.runs.all(["thread_1", "thread_2"], concurrency=2)
+            next(walk)
+            assert until(lambda: len(server.requests) == 2 and server.busy == 0)
+            threading.Event().wait(0.1)  # the second answer is read by then
+            calls = [begin(get, client) for _ in range(2)]
+            assert until(lambda: server.busy == 2)
+            assert server.connections == 2
+            walk.close()
+            late.set()
+            assert [call.result(PATIENCE_SEC).id for call in calls] == ["run_1", "run_1"]
 
 
 @pytest.mark.filterwarnings("ignore:This process")

@@ -373,6 +373,59 @@ class TestPaging:
         assert len(spoken.server.requests) <= len(set(cursors)) + 2
 
 
+FORGED = answer(a_run("forged"))
+
+
+@st.composite
+def framed(draw: st.DrawFn) -> bytes:
+    """An answer with a run in it, framed in one way or another."""
+    body = json.dumps(a_run("first")).encode() + draw(st.sampled_from([b"", b"\r\n\r\n", b"\r\n\r", b" \r\n\r\n\r\n "]))
+    interim = draw(st.sampled_from([b"", b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n"]))
+    if draw(st.booleans()):
+        return interim + answer(body)
+    chunks = []
+    while body:
+        size = draw(st.integers(1, 400))
+        chunk, body = body[:size], body[size:]
+        chunks.append(b"%x%s\r\n%s\r\n" % (len(chunk), draw(st.sampled_from([b"", b";a=b"])), chunk))
+    trailer = draw(st.sampled_from([b"", b"X-Trailer: 1\r\n"]))
+    return interim + head(200, {"Transfer-Encoding": "chunked"}) + b"".join(chunks) + b"0\r\n" + trailer + b"\r\n"
+
+
+class TestLeftOver:
+    """Whatever comes behind an answer, and in whatever pieces."""
+
+    @quick
+    @given(
+        said=framed(),
+        more=st.sampled_from(
+            [b"", b"\r", b"\r\n", b"0\r\n\r\n", b"}", answer(a_run("forged")), answer(a_run("forged"))[:60]]
+        ),
+        cuts=st.lists(st.integers(0, 2_000), max_size=4),
+        is_async=st.booleans(),
+    )
+    def test_next_call(self, spoken: Spoken, said: bytes, more: bytes, cuts: list[int], is_async: bool) -> None:
+        """The next call gets its own answer; on the same connection where nothing came behind the one before."""
+        whole = said + more
+        places = sorted({0, *(cut % len(whole) for cut in cuts), len(whole)})
+        pieces = [whole[begin:end] for begin, end in itertools.pairwise(places)]
+        parts = [part for piece in pieces for part in (piece, 0.001)]
+        spoken.begin(lambda request: parts if request.number == first else answer(a_run("second")))
+        first = len(spoken.server.requests) + 1
+
+        def ask() -> str:
+            client = spoken.async_client if is_async else spoken.client
+            call = client.runs.get("thread_1", "run_1")
+            return str((spoken.run(call) if is_async else call).id)
+
+        assert ask() == "run_first"
+        with contextlib.suppress(facade.APIConnectionError):  # what came late may break the next call off, no more
+            assert ask() == "run_second"
+        assert ask() == "run_second"
+        if not more:
+            assert len({request.connection for request in spoken.server.requests}) == 1
+
+
 class TestModels:
     """Whatever a server sends."""
 
