@@ -166,6 +166,10 @@ class Auth:
             credentials = self.credentials(secret)
             self.fixed_credentials = lambda: credentials
 
+    def with_secret(self, secret: Secret) -> Auth:
+        """The same with another key, or another way to get one."""
+        return Auth(secret, self._auth_type, self._host, self._organization, self._additional, self._password)
+
     def credentials(self, secret: Secret) -> Credentials:
         """The credentials with a key.
 

@@ -185,7 +185,7 @@ def exchange(
                     return call.read(reply)
                 except APIResponseError as unreadable:
                     problem = unreadable.message
-                raise _described(problem, reply)  # here, where no frame that holds the body led to it
+                raise described(problem, reply)  # here, where no frame that holds the body led to it
             error = read_error(reply, base, wall_clock)
         except APIError as failure:
             call.about(failure)
@@ -211,7 +211,7 @@ def exchange(
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _described(problem: str, reply: Reply) -> APIResponseError:
+def described(problem: str, reply: Reply) -> APIResponseError:
     """The error of an unreadable answer with the answer's kind, size and first words."""
     words = one_line(reply.redact(reply.body[:1000].decode("utf-8", "replace")))[:120]
     shown = f": {words!r}" if words else ""

@@ -125,6 +125,11 @@ class AsyncConnection:
         self.is_aborted = True
         self.close()
 
+    @property
+    def received_bytes(self) -> int:
+        """How much has come on it until now."""
+        return 0 if self._protocol is None else self._protocol.received_bytes
+
     def close(self) -> None:
         """Drops the connection, at once."""
         if self._protocol is not None:
@@ -138,6 +143,7 @@ class _Protocol(asyncio.Protocol):
         self.transport: Any = None
         self.error: Exception | None = None
         self.is_at_end = False
+        self.received_bytes = 0
         self._chunks: list[bytes] = []
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -148,6 +154,7 @@ class _Protocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._chunks.append(data)
         self._size += len(data)
+        self.received_bytes += len(data)
         if self._size > BUFFER_BYTES:
             self.transport.pause_reading()
         self._wake()

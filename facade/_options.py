@@ -41,6 +41,14 @@ class Default:
         return repr(self.value)
 
 
+class _Unsaid(int):
+    """A number that nobody gave."""
+
+
+NO_RETRY = _Unsaid(0)
+"""The default of `max_retry_count`, told from a 0 that was given: an export has another default."""
+
+
 class LimitOptions(TypedDict, total=False):
     """The options that every method takes for that call alone; left out, they are the client's.
 
@@ -249,7 +257,7 @@ OPTIONS = {
     "api_base": Option(None, _base, ("OPENAI_API_BASE", "OPENAI_BASE_URL")),
     "timeout_sec": Option(0, _seconds),
     "deadline_sec": Option(0, _seconds),
-    "max_retry_count": Option(0, _LIMITS["max_retry_count"]),
+    "max_retry_count": Option(NO_RETRY, _LIMITS["max_retry_count"]),
     "auth_type": Option("openai", _auth_type),
     "additional_query": Option(None, _query),
     "additional_headers": Option(None, _headers),

@@ -125,13 +125,13 @@ class AsyncPool:
                     await async_pause(step.sec, token)
                     step = next(steps)
                     continue
-                reply = await self._attempt(call, settings, step, token)
+                reply = await self.attempt(call, settings, step, token)
                 step = steps.throw(reply) if isinstance(reply, APIError) else steps.send(reply)
         except StopIteration as end:
             result: T = end.value
             return result
 
-    async def _attempt(
+    async def attempt(
         self, call: Call[Any], settings: Settings, attempt: Attempt, token: AsyncCancelToken | None
     ) -> Reply | APIError:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""

@@ -126,13 +126,13 @@ class Pool:
                     pause(step.sec, token)
                     step = next(steps)
                     continue
-                reply = self._attempt(call, settings, step, token)
+                reply = self.attempt(call, settings, step, token)
                 step = steps.throw(reply) if isinstance(reply, APIError) else steps.send(reply)
         except StopIteration as end:
             result: T = end.value
             return result
 
-    def _attempt(
+    def attempt(
         self, call: Call[Any], settings: Settings, attempt: Attempt, token: CancelToken | None
     ) -> Reply | APIError:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""

@@ -1,5 +1,6 @@
 """Archives: threads, messages, runs, steps and assistants in one SQLite file, read without a network.
 
+archive.export(client, ["thread_abc"], "archive.db")    reads threads into a file
 archive.client("archive.db")    a `facade.Client` that reads the file
 archive.verify("archive.db")    what is in it, and whether it is whole
 archive.thread_ids("archive.db")    the ids of its threads
@@ -8,9 +9,10 @@ archive.thread_ids("archive.db")    the ids of its threads
 from __future__ import annotations
 
 from facade.archive._errors import BusyError, DamagedError
+from facade.archive._export import export
 from facade.archive._report import Report
 from facade.archive._store import thread_ids
 from facade.archive._transport import async_client, client
 from facade.archive._verify import verify
 
-__all__ = ["BusyError", "DamagedError", "Report", "async_client", "client", "thread_ids", "verify"]
+__all__ = ["BusyError", "DamagedError", "Report", "async_client", "client", "export", "thread_ids", "verify"]

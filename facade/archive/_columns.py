@@ -34,6 +34,7 @@ def parsed(kind: Kind, source: Mapping[str, Any] | str) -> Prepared:
     """What somebody wants to add, with its columns. Raises ValueError where it is no JSON object with its ids."""
     try:
         text = source if isinstance(source, str) else json.dumps(source, allow_nan=False, separators=(",", ":"))
+        text.encode()  # raises for a lone surrogate that is not escaped
         value = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("An object to store is nested too deeply to be read again.") from None
@@ -51,7 +52,8 @@ def columns_of(
     kind: Kind, text: str, value: Mapping[str, Any], parents: Mapping[str, str], *, created_at: float
 ) -> dict[str, Any]:
     """An object's row, by column."""
-    columns = {"id": value["id"], **parents, "created_at": created_at, "json": text, "sha256": _schema.digest(text)}
+    kept = _schema.encoded(text)
+    columns = {"id": value["id"], **parents, "created_at": created_at, "json": kept, "sha256": _schema.digest(kept)}
     if kind in MAY_BE_BARE:
         return columns | {"state": "complete"}
     return columns | derived(kind, value)
@@ -60,8 +62,7 @@ def columns_of(
 def derived(kind: Kind, value: Mapping[str, Any]) -> dict[str, str | None]:
     """The columns that say again what stands in an object's text."""
     if kind == "messages":
-        run_id = value.get("run_id")
-        return {"run_id": run_id if isinstance(run_id, str) else None}
+        return {"run_id": _schema.storable(value.get("run_id"))}
     return {} if kind in MAY_BE_BARE else {"status": _schema.status_of(value)}
 
 

@@ -105,7 +105,13 @@ def _for_reading(connection: sqlite3.Connection, version: int, shown: str) -> sq
 def _for_writing(connection: sqlite3.Connection, version: int, file: Path, shown: str) -> None:
     file.chmod(_MODE)  # SQLite gives the journal the file's mode
     # A spilling cache would lock readers out before the commit.
-    settings = ("journal_mode = DELETE", "synchronous = FULL", "cache_spill = OFF", "temp_store = MEMORY")
+    settings = (
+        "journal_mode = DELETE",
+        "synchronous = FULL",
+        "cache_spill = OFF",
+        "temp_store = MEMORY",
+        "secure_delete = ON",
+    )
     for setting in (*settings, "trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}").fetchall()
     if version < _schema.VERSION:

@@ -25,6 +25,7 @@ class Report:
         unfinished: the ids of the runs that are not whole: they were still going on when they were read, or their
             steps could not be read to the end
         complete: whether nothing is missing of all that was asked for
+        done, expected: in a report so far, how many objects and lists were read to their ends, of about how many
     """
 
     threads: int = 0
@@ -39,6 +40,8 @@ class Report:
     errors: Mapping[str, APIError] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     complete: bool = False
+    done: int = 0
+    expected: int = 0
 
 
 def counted(store: Store) -> dict[str, int]:
@@ -68,9 +71,20 @@ def unfinished_runs(store: Store) -> tuple[str, ...]:
     return tuple(run_id for (run_id,) in rows)
 
 
-def report_of(store: Store, *, read: int = 0, requests: int = 0, size: int = 0, seconds: float = 0.0) -> Report:
-    """The report on an archive as it is now; the arguments are the call's own figures."""
-    errors, unfinished = recorded_errors(store), unfinished_runs(store)
+def report_of(
+    store: Store,
+    *,
+    read: int = 0,
+    requests: int = 0,
+    size: int = 0,
+    seconds: float = 0.0,
+    errors: Mapping[str, APIError] | None = None,
+) -> Report:
+    """The report on an archive as it is now; the arguments are the call's own figures.
+
+    With `errors` these are the call's; without, they are those that the archive has recorded.
+    """
+    recorded, unfinished = recorded_errors(store), unfinished_runs(store)
     ((pending,),) = store.rows(
         "SELECT (SELECT count(*) FROM threads WHERE state = 'open')"
         " + (SELECT count(*) FROM assistants WHERE state IN ('open', 'failed'))"
@@ -84,7 +98,7 @@ def report_of(store: Store, *, read: int = 0, requests: int = 0, size: int = 0, 
         requests=requests,
         bytes=size,
         seconds=seconds,
-        errors=errors,
+        errors=recorded if errors is None else errors,
         unfinished=unfinished,
-        complete=not (errors or unfinished or pending),
+        complete=not (recorded or unfinished or pending),
     )

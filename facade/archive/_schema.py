@@ -15,6 +15,9 @@ from typing import Any
 APPLICATION_ID = 0x7468726E
 VERSION = 2
 
+FINISHED = frozenset(("completed", "failed", "cancelled", "expired", "incomplete"))
+"""The statuses of runs that have ended: they and their steps change no more."""
+
 KINDS = ("threads", "messages", "runs", "steps", "assistants")
 """The tables of objects; each row is one object."""
 
@@ -28,13 +31,13 @@ _STATES = "CHECK (state IN ('open', 'complete', 'absent', 'failed'))"
 # Threads and assistants may be known by their ids alone: then `state` says whether they are still to be read (open),
 # the server has none (absent), or the last attempt failed, and `error` how.
 _TABLES = f"""
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE counts (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE threads (
-    {_OBJECT}, json TEXT, sha256 BLOB, state TEXT NOT NULL {_STATES}, error TEXT, UNIQUE (id)
+    {_OBJECT}, json TEXT, sha256 BLOB, state TEXT NOT NULL {_STATES}, error TEXT, seal BLOB, UNIQUE (id)
 );
 CREATE TABLE assistants (
-    {_OBJECT}, json TEXT, sha256 BLOB, state TEXT NOT NULL {_STATES}, error TEXT, UNIQUE (id)
+    {_OBJECT}, json TEXT, sha256 BLOB, state TEXT NOT NULL {_STATES}, error TEXT, seal BLOB, UNIQUE (id)
 );
 CREATE TABLE messages (
     {_OBJECT}, thread_id TEXT NOT NULL REFERENCES threads (id), run_id TEXT, {_KEPT},
@@ -57,12 +60,14 @@ CREATE INDEX steps_in_order ON steps (thread_id, run_id, created_at, seq);
 
 # How far each list was read. open: `cursor` is the id to go on behind, NULL for the beginning; complete: the last page
 # promised no more, and a run's steps were asked for after it had ended; absent: the server has no such list; failed:
-# `error` says how. `include` is a JSON array of what was asked for.
+# `error` says how. What came later to a complete list of messages or runs is behind its `cursor`. `include` is a JSON
+# array of what was asked for, `export` the number of the export that read the list last.
 _LISTS = f"""
 CREATE TABLE lists (
     kind TEXT NOT NULL CHECK (kind IN ('messages', 'runs', 'steps')), thread_id TEXT NOT NULL, run_id TEXT NOT NULL,
     count INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'open' {_STATES}, cursor TEXT,
-    include TEXT NOT NULL DEFAULT '[]', error TEXT, PRIMARY KEY (kind, thread_id, run_id)
+    include TEXT NOT NULL DEFAULT '[]', error TEXT, export INTEGER NOT NULL DEFAULT 0, seal BLOB,
+    PRIMARY KEY (kind, thread_id, run_id)
 ) WITHOUT ROWID;
 """
 
@@ -112,15 +117,32 @@ SCHEMA = (
 )  # fmt: skip
 
 
+def encoded(text: str) -> bytes:
+    """A text as it is kept: in UTF-8, and lone surrogates as servers send them that do not escape them."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def digest(text: str | bytes) -> bytes:
     """The SHA-256 that is kept beside an object's text."""
-    return hashlib.sha256(text.encode() if isinstance(text, str) else text).digest()
+    return hashlib.sha256(encoded(text) if isinstance(text, str) else text).digest()
+
+
+def seal(*values: Any) -> bytes:
+    """What shows that the columns of a row, which are in no object's text, are those that were written."""
+    return hashlib.sha256(json.dumps(values).encode()).digest()[:8]
+
+
+def storable(value: Any) -> str | None:
+    """A value that a column of text can have; None for any other."""
+    try:
+        return value if isinstance(value, str) and value.encode() else None
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
 
 
 def status_of(value: Mapping[str, Any]) -> str | None:
     """An object's status, where it has one that is text."""
-    status = value.get("status")
-    return status if isinstance(status, str) else None
+    return storable(value.get("status"))
 
 
 def create(connection: sqlite3.Connection) -> None:

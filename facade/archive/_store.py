@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple, Self
 from facade.archive import _file, _schema
 from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, columns_of, derived, parsed, seconds_of
 from facade.archive._errors import NotStoredError, UnknownCursorError
+from facade.archive._schema import seal
 
 Order = Literal["asc", "desc"]
 State = Literal["open", "complete", "absent", "failed"]
@@ -54,6 +55,7 @@ class ListState(NamedTuple):
         include: what was asked for, sorted
         error: of a failed list, what happened
         kept: how many of its objects are here
+        export: the number of the export that read it last; 0 for none
     """
 
     state: State = "open"
@@ -61,6 +63,7 @@ class ListState(NamedTuple):
     include: tuple[str, ...] = ()
     error: str | None = None
     kept: int = 0
+    export: int = 0
 
 
 class Store:
@@ -176,11 +179,12 @@ class Store:
 
         "open" says only that there is one, and changes nothing of what is known already.
         """
-        known = "NOTHING" if state == "open" else "UPDATE SET state = excluded.state, error = excluded.error"
+        values = "state = excluded.state, error = excluded.error, seal = excluded.seal"
+        known = "NOTHING" if state == "open" else f"UPDATE SET {values}"
         self._connection.execute(
-            f"INSERT INTO {kind} (id, created_at, seq, state, error)"
-            f" VALUES (?, 0, (SELECT coalesce(max(key), 0) + 1 FROM {kind}), ?, ?) ON CONFLICT (id) DO {known}",
-            (object_id, state, error),
+            f"INSERT INTO {kind} (id, created_at, seq, state, error, seal)"
+            f" VALUES (?, 0, (SELECT coalesce(max(key), 0) + 1 FROM {kind}), ?, ?, ?) ON CONFLICT (id) DO {known}",
+            (object_id, state, error, seal(object_id, state, error)),
         )
 
     def note_list(
@@ -193,18 +197,21 @@ class Store:
         cursor: str | None = None,
         include: Iterable[str] = (),
         error: str | None = None,
+        export: int = 0,
     ) -> None:
         """Say how far a list was read, within a `transaction`; the arguments are as in `ListState`."""
+        values = (kind, thread_id, run_id, state, cursor, json.dumps(sorted(set(include))), error, export)
         self._connection.execute(
-            "INSERT INTO lists (kind, thread_id, run_id, state, cursor, include, error) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (kind, thread_id, run_id) DO UPDATE SET state = excluded.state, cursor = excluded.cursor,"
-            " include = excluded.include, error = excluded.error",
-            (kind, thread_id, run_id, state, cursor, json.dumps(sorted(set(include))), error),
+            "INSERT INTO lists (kind, thread_id, run_id, state, cursor, include, error, export, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, thread_id, run_id) DO UPDATE SET"
+            " state = excluded.state, cursor = excluded.cursor, include = excluded.include, error = excluded.error,"
+            " export = excluded.export, seal = excluded.seal",
+            (*values, seal(*values)),
         )
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a fact about the archive as a whole, such as the `api_base` that it was filled from."""
-        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (name, value, seal(name, value)))
 
     def _write(self, kind: Kind, columns: dict[str, Any]) -> None:
         if kind in ("messages", "runs"):
@@ -230,15 +237,16 @@ class Store:
     def list_state(self, kind: Literal["messages", "runs", "steps"], thread_id: str, run_id: str = "") -> ListState:
         """How far a list was read."""
         rows = self.rows(
-            "SELECT state, cursor, include, error, count FROM lists WHERE kind = ? AND thread_id = ? AND run_id = ?",
+            "SELECT state, cursor, include, error, count, export FROM lists"
+            " WHERE kind = ? AND thread_id = ? AND run_id = ?",
             kind,
             thread_id,
             run_id,
         )
         if not rows:
             return ListState()
-        state, cursor, include, error, count = rows[0]
-        return ListState(state, cursor, tuple(json.loads(include)), error, count)
+        state, cursor, include, error, count, export = rows[0]
+        return ListState(state, cursor, tuple(json.loads(include)), error, count, export)
 
     @property
     def is_current(self) -> bool:
@@ -376,13 +384,18 @@ def _adding(kind: Kind) -> str:
     columns = ("id", *PARENTS[kind], "created_at", "json", "sha256", *extra)
     fresh = [column for column in columns if column not in ("id", *PARENTS[kind])]
     if kind in MAY_BE_BARE:
-        fresh.append("error")
+        fresh += ["error", "seal"]
     return (
         f"INSERT INTO {kind} ({', '.join(columns)}, seq)"
-        f" VALUES ({', '.join(f':{column}' for column in columns)}, (SELECT coalesce(max(key), 0) + 1 FROM {kind}))"
+        f" VALUES ({', '.join(map(_value_of, columns))}, (SELECT coalesce(max(key), 0) + 1 FROM {kind}))"
         f" ON CONFLICT ({', '.join((*PARENTS[kind], 'id'))}) DO UPDATE SET "
         + ", ".join(f"{column} = excluded.{column}" for column in fresh)
     )
+
+
+def _value_of(column: str) -> str:
+    # As bytes, since not all that is JSON to others is UTF-8 to Python.
+    return "CAST(:json AS TEXT)" if column == "json" else f":{column}"
 
 
 def _one(kind: Kind) -> str:

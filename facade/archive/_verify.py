@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from facade.archive import _schema
-from facade.archive._columns import PARENTS, Kind, derived, seconds_of
+from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, derived, seconds_of
 from facade.archive._errors import BusyError, DamagedError
 from facade.archive._file import is_busy
 from facade.archive._report import Report, report_of
@@ -51,7 +51,7 @@ def verify(path: str | os.PathLike[str]) -> Report:
 
 
 def _problems(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
-    for check in (_structure, _tables, _counts, _rows):
+    for check in (_structure, _tables, _counts, _rows, _notes):
         found = False
         try:
             for problem in check(store, path):
@@ -123,11 +123,31 @@ def _rows(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
                 expected = dict(zip(derivatives, values, strict=True))
                 if problem := _problem_of(kind, object_id, text, sha256, created_at, expected):
                     yield f"{kind[:-1]} {object_id!r}: {problem}"
-    for thread_id, include in store.rows("SELECT thread_id, include FROM lists WHERE include <> '[]'"):
-        try:
-            json.loads(include)
-        except ValueError:
-            yield f"what was asked for with a list of thread {thread_id!r} cannot be read"
+
+
+def _notes(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
+    """What is noted of reading, and of the archive as a whole."""
+    for name, value, seal in store.rows("SELECT name, value, seal FROM meta"):
+        if seal != _schema.seal(name, value):
+            yield f"{name} of the archive is not what was stored"
+    for kind in MAY_BE_BARE:
+        for object_id, state, error, seal in store.rows(
+            f"SELECT id, state, error, seal FROM {kind} WHERE state <> 'complete' OR error NOT NULL OR seal NOT NULL"
+        ):
+            if seal != _schema.seal(object_id, state, error) and (state, error, seal) != ("open", None, None):
+                yield f"what is noted of {kind[:-1]} {object_id!r} is not what was stored"
+    key = ("", "", "")
+    columns = "kind, thread_id, run_id, state, cursor, include, error, export, seal"
+    while rows := store.rows(
+        f"SELECT {columns} FROM lists WHERE (kind, thread_id, run_id) > (?, ?, ?)"
+        f" ORDER BY kind, thread_id, run_id LIMIT {_BATCH}",
+        *key,
+    ):
+        key = rows[-1][:3]
+        for *values, seal in rows:
+            is_untouched: bool = seal is None and values[3:] == ["open", None, "[]", None, 0]
+            if not is_untouched and seal != _schema.seal(*values):
+                yield f"what is noted of the {values[0]} of thread {values[1]!r} is not what was stored"
 
 
 def _problem_of(

@@ -17,6 +17,7 @@ from facade.commands._exits import EPILOG, explain
 # Each command's name, and what `--help` says of it without importing it: the first line of its own help.
 COMMANDS = {
     "get-thread-run": "Read one run of THREAD, or list its runs.",
+    "export": "Take THREADs home: everything of them into one file.",
     "get-thread-run-step": "Read one step of RUN, or list its steps. RUN needs its THREAD.",
     "get-thread-message": "Read one message of THREAD, or list its messages.",
     "start-thread-run": "Start ASSISTANT on THREAD, or on a new thread.",

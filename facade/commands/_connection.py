@@ -13,6 +13,7 @@ from typing import Literal
 import click
 
 import facade
+from facade._options import NO_RETRY
 from facade.commands import _output
 from facade.commands._command import HOW_TO_GIVE_A_KEY, Seconds, WholeNumber, gathered, refused_api_key
 
@@ -23,7 +24,7 @@ class Connection:
 
     timeout_sec: float
     deadline_sec: float
-    max_retry_count: int
+    max_retry_count: int | None
     api_base: str | None
     organization: str | None
     auth_type: Literal["openai", "azure", "azure_ad"]
@@ -79,7 +80,7 @@ class Connection:
             self.api_base,
             timeout_sec=self.timeout_sec,
             deadline_sec=self.deadline_sec,
-            max_retry_count=self.max_retry_count,
+            max_retry_count=NO_RETRY if self.max_retry_count is None else self.max_retry_count,
             auth_type=self.auth_type,
             additional_query=self.additional_query,
             additional_headers=self.additional_headers,
@@ -145,12 +146,10 @@ connected = gathered(
         click.option(
             "--max-retry-count",
             type=WholeNumber(0, 100),
-            default=0,
-            show_default=True,
             envvar="THREAD_RUNS_MAX_RETRY_COUNT",
             show_envvar=True,
             metavar="N",
-            help="Further attempts after 429 and 5xx.",
+            help="Further attempts after 429 and 5xx.  [default: 0; of an export: 5]",
         ),
         click.option(
             "--api-base",

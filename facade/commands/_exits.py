@@ -76,7 +76,7 @@ def explain(error: Exception) -> tuple[int, str]:
     if kind is not None:
         return _CODES[kind], _said(error, _CODES[kind])
     if isinstance(error, OSError):
-        return 1, f"standard input or output failed: {error.strerror}"
+        return 1, f"{error.filename or 'standard input or output'} failed: {error.strerror}"
     raise error
 
 

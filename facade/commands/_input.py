@@ -44,7 +44,8 @@ def _named(key: Callable[[], Key], value: Any, complaint: str) -> Key:
 class Pipeline:
     """What standard input names, read line by line as it comes."""
 
-    def __init__(self, lines: Iterable[bytes], key: Callable[[Any], Key]) -> None:
+    def __init__(self, lines: Iterable[bytes], key: Callable[[Any], Key], name: str = "standard input") -> None:
+        self._name = name
         self._lines = lines
         self._key = key
         self._problem: click.UsageError | None = None
@@ -77,7 +78,7 @@ class Pipeline:
                 key = self._key(_value(text))
             except ValueError as error:
                 problem = "it is no UTF-8 text" if isinstance(error, UnicodeError) else str(error)[:300]
-                bad = click.UsageError(f"line {number} of standard input: {problem}")
+                bad = click.UsageError(f"line {number} of {self._name}: {problem}")
                 if passed_over is None:
                     self._problem = bad
                     return

@@ -5,10 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from facade.archive import Report
 
 
 class _Rate(ProgressColumn):
@@ -41,3 +54,19 @@ def counted(noun: str, console: Console | None = None, delay_sec: float = 0) -> 
         shown.update(task, total=shown.tasks[0].completed)
         shown.start()
         shown.stop()
+
+
+@contextmanager
+def export_bar() -> Iterator[Callable[[Report], None]]:
+    """Show an export's counts, rate, errors and remaining time; what the context gives takes each report so far."""
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, emoji=False), redirect_stdout=False) as shown:
+        task = shown.add_task("", total=None)
+
+        def show(report: Report) -> None:
+            rate = report.read / report.seconds if report.seconds else 0
+            errors = f", {len(report.errors)} threads with errors" if report.errors else ""
+            counts = f"{report.threads:,} threads, {report.runs:,} runs, {report.steps:,} steps, {rate:,.0f}/s{errors}"
+            shown.update(task, completed=report.done, total=report.expected, description=counts)
+
+        yield show

@@ -1,0 +1,139 @@
+"""Takes objects out of an answer as the text that the server sent, character for character."""
+
+from __future__ import annotations
+
+import json
+import re
+from json.decoder import scanstring  # type: ignore[attr-defined]  # it is what JSONDecoder itself reads keys with
+from typing import Any
+
+from facade._answers import Page
+from facade._exchange import Reply
+from facade.errors import APIResponseError
+
+_decode = json.JSONDecoder().raw_decode
+_space = re.compile(r"[ \t\r\n]*").match
+
+
+class Item:
+    """An object as it was sent: its text, and its value."""
+
+    __slots__ = ("_json", "text")
+
+    def __init__(self, text: str, value: dict[str, Any]) -> None:
+        self.text = text
+        self._json = value
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What the text means."""
+        return self._json
+
+    def __repr__(self) -> str:
+        return f"Item({self._json.get('id')!r})"
+
+
+def slice_object(reply: Reply) -> Item:
+    """The object of an answer.
+
+    Raises:
+        APIResponseError: the body is no JSON object with an `id`.
+    """
+    text = _text(reply.body)
+    start = _skip(text, 0)
+    value, end = _whole(_decode, text, start)
+    if not isinstance(value, dict) or _skip(text, end) != len(text):
+        raise APIResponseError("the answer is no JSON object")
+    object_id = value.get("id")
+    if not isinstance(object_id, str) or not object_id.strip():
+        raise APIResponseError("the answer is an object without an id")
+    return Item(text[start:end], value)
+
+
+def slice_page(reply: Reply) -> Page[Item]:
+    """The page of objects of an answer.
+
+    Raises:
+        APIResponseError: the body is no JSON object with a `data` array of objects.
+    """
+    text = _text(reply.body)
+    envelope = _whole(_envelope, text, _skip(text, 0))
+    items = envelope.pop("data", None)
+    if not isinstance(items, _Items):
+        raise APIResponseError("the answer has no data array: it is no page of a list")
+    for index, (_, value) in enumerate(items):
+        if not isinstance(value, dict):
+            raise APIResponseError(f"item {index} of the answer's data is no object")
+    return Page([Item(item, value) for item, value in items], envelope)
+
+
+class _Items(list[tuple[str, Any]]):
+    """Each item of an array: its text and its value."""
+
+
+def _text(body: bytes) -> str:
+    """A body's text, as `json.loads` reads it: lone surrogates too."""
+    try:
+        return body.decode(json.detect_encoding(body), "surrogatepass")
+    except UnicodeDecodeError:
+        raise APIResponseError("the answer is not UTF-8") from None
+
+
+def _whole(read: Any, text: str, at: int) -> Any:
+    """What a reader makes of a text; whatever it stumbles over is no JSON."""
+    problem = "nested too deeply"
+    try:
+        return read(text, at)
+    except IndexError:
+        problem = "cut short, or not JSON"
+    except RecursionError:
+        pass
+    except ValueError as error:
+        problem = f"not JSON ({error})" if isinstance(error, json.JSONDecodeError) else "a number of too many digits"
+    raise APIResponseError(f"the answer is {problem if text.strip() else 'empty'}")
+
+
+def _skip(text: str, at: int) -> int:
+    return _space(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
+
+
+def _expect(text: str, at: int, chars: str) -> int:
+    """Where the text goes on behind one of these characters and white space."""
+    if text[at] not in chars:
+        raise json.JSONDecodeError(f"Expecting {' or '.join(chars)}", text, at)
+    return _skip(text, at + 1)
+
+
+def _envelope(text: str, at: int) -> dict[str, Any]:
+    """A page's members; of its `data`, the items."""
+    envelope: dict[str, Any] = {}
+    at = _expect(text, at, "{")
+    while envelope or text[at] != "}":
+        if text[at] != '"':
+            raise json.JSONDecodeError("Expecting a key", text, at)
+        key, at = scanstring(text, at + 1)
+        at = _expect(text, _skip(text, at), ":")
+        value, at = _items(text, at) if key == "data" and text[at] == "[" else _decode(text, at)
+        envelope[key] = value
+        at = _skip(text, at)
+        if text[at] == "}":
+            break
+        at = _expect(text, at, ",")
+    at = _skip(text, at + 1)
+    if at != len(text):
+        raise json.JSONDecodeError("Extra data", text, at)
+    return envelope
+
+
+def _items(text: str, at: int) -> tuple[_Items, int]:
+    """An array's items, and where it ends."""
+    items = _Items()
+    at = _expect(text, at, "[")
+    while items or text[at] != "]":
+        value, end = _decode(text, at)
+        items.append((text[at:end], value))
+        at = _skip(text, end)
+        if text[at] == "]":
+            break
+        at = _expect(text, at, ",")
+    return items, at + 1

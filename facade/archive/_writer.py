@@ -1,0 +1,135 @@
+"""Writes what an export reads, in a thread of its own: many changes in one transaction, in the order of arrival."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from facade.archive._plan import Change, Note, Put
+from facade.archive._store import Store
+
+T = TypeVar("T")
+
+_ROWS = 100
+"""How many rows are worth a transaction."""
+
+_MOST_ROWS = 1000
+"""How many rows go into one transaction, when they come faster than they are written."""
+
+_PATIENCE_SEC = 0.2
+"""How long fewer rows wait for more."""
+
+
+class Writer:
+    """A thread that writes into an archive.
+
+    Args:
+        store: the archive, which nobody else uses meanwhile
+        export: the number of the export, which is noted with each list
+        told: called in this thread after each transaction, and when writing has failed
+
+    Attributes:
+        waiting: how many changes wait to be written
+        counts: how many objects of each kind the archive has
+        error: why nothing more is written; None while all is well
+    """
+
+    def __init__(self, store: Store, export: int, told: Callable[[], object]) -> None:
+        self._store = store
+        self._export = export
+        self._told = told
+        self._queue: deque[Sequence[Change] | Callable[[], None]] = deque()
+        self._ready = threading.Condition()
+        self._is_closing = self._is_urgent = False
+        self.waiting = 0
+        self.counts = store.counts()
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="facade-archive-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Take changes that belong together, to be written soon."""
+        with self._ready:
+            self._queue.append(changes)
+            self.waiting += len(changes)
+            if self.waiting >= _ROWS:
+                self._ready.notify()
+
+    def ask(self, question: Callable[[Store], T]) -> Future[T]:
+        """Read something, once all that was taken before is written."""
+        answer: Future[T] = Future()
+
+        def reply() -> None:
+            try:
+                answer.set_result(question(self._store))
+            except Exception as error:
+                answer.set_exception(error)
+
+        with self._ready:
+            self._queue.append(reply)
+            self._is_urgent = True
+            self._ready.notify()
+        return answer
+
+    def close(self, patience_sec: float | None = None) -> bool:
+        """Write what is left, and end; say whether that is done, within a patience."""
+        with self._ready:
+            self._is_closing = True
+            self._ready.notify()
+        self._thread.join(patience_sec)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while True:
+            with self._ready:
+                self._ready.wait_for(lambda: self._queue or self._is_closing)
+                self._ready.wait_for(
+                    lambda: self.waiting >= _ROWS or self._is_urgent or self._is_closing, _PATIENCE_SEC
+                )
+                if not self._queue:
+                    return
+                batch, question = self._next()
+            try:
+                if batch:
+                    self._write(batch)
+                    self.counts = self._store.counts()
+                if question is not None:
+                    question()
+            except Exception as error:  # it is the caller's, who cannot go on
+                self.error = error
+                with self._ready:
+                    self._queue.clear()
+                self._told()
+                return
+            self._told()
+
+    def _next(self) -> tuple[list[Change], Callable[[], None] | None]:
+        """What goes into the next transaction, and what is asked after it."""
+        batch: list[Change] = []
+        while self._queue and len(batch) < _MOST_ROWS:
+            item = self._queue.popleft()
+            if callable(item):
+                self._is_urgent = any(map(callable, self._queue))
+                return batch, item
+            batch += item
+            self.waiting -= len(item)
+        return batch, None
+
+    def _write(self, batch: list[Change]) -> None:
+        with self._store.transaction():
+            for change in batch:
+                self._apply(change)
+
+    def _apply(self, change: Change) -> None:
+        if isinstance(change, Put):
+            self._store.put(change.kind, change.item.text, change.item.value, **change.parents)
+        elif isinstance(change, Note):
+            self._store.note(change.kind, change.id, change.state, change.error)
+        else:
+            kind, thread_id, run_id, *rest = change
+            names = ("state", "cursor", "include", "error")
+            noted: dict[str, Any] = dict(zip(names, rest, strict=True))
+            self._store.note_list(kind, thread_id, run_id, **noted, export=self._export)
