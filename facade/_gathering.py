@@ -43,7 +43,7 @@ class Gathering:
     def __init__(self, max_bytes: int) -> None:
         self.run: Any = None
         self._max_bytes = max_bytes
-        self._size = 0
+        self._size = 0  # at least what is held
         self._objects: dict[str, dict[str, _Object]] = {STEP: {}, MESSAGE: {}}
 
     @property
@@ -56,8 +56,8 @@ class Gathering:
         """The messages so far, in order of first appearance."""
         return [message.model(MESSAGE) for message in self._objects[MESSAGE].values()]
 
-    def take(self, event: str, data: Any) -> tuple[Any, tuple[str, ...]]:
-        """Takes an event's name and data.
+    def take(self, event: str, data: Any, size: int) -> tuple[Any, tuple[str, ...]]:
+        """Takes an event's name and data, and how many bytes its data had.
 
         Returns:
             The data as what it is: a run, a step, a message, a delta, else the JSON value itself; and the pieces of
@@ -78,7 +78,6 @@ class Gathering:
         if object_id not in objects:
             objects[object_id] = _Object({"id": object_id, "object": kind.removesuffix(".delta")})
         gathered = objects[object_id]
-        before = gathered.weight
         texts: tuple[str, ...] = ()
         if kind in self._objects:
             gathered.replace(data)
@@ -88,12 +87,18 @@ class Gathering:
             gathered.merge(delta := _listed(data.get("delta")))
             texts = _texts(delta) if kind == f"{MESSAGE}.delta" else ()
         gathered.is_told = gathered.is_told or bool(texts)
-        self._size += gathered.weight - before
+        self._check_size(size)
+        return model, texts
+
+    def _check_size(self, added: int) -> None:
+        """Counts what was sent, and only where that is too much what is held of it: much may have been replaced."""
+        self._size += added
+        if self._size > self._max_bytes:
+            self._size = sum(_weight(item.json) for items in self._objects.values() for item in items.values())
         if self._size > self._max_bytes:
             raise APIResponseError(
                 f"the stream's steps and messages are larger than max_response_bytes={self._max_bytes}; allow more"
             )
-        return model, texts
 
     def put(self, kind: str, models: list[Any]) -> None:
         """Takes whole objects that were read besides the stream, in the place of what was gathered of the kind."""
@@ -105,25 +110,23 @@ class _Object:
 
     def __init__(self, json: dict[str, Any]) -> None:
         self.is_told = False
-        self.weight = 0
         self.replace(json)
 
     def replace(self, json: dict[str, Any]) -> None:
-        self._json = json
+        self.json = json
         self._is_sent = True
         self._model: Any = None
-        self.weight = _weight(json)
 
     def merge(self, delta: Any) -> None:
         if self._is_sent:
-            self._json, self._is_sent = _open(self._json), False  # a caller may hold it as a model, which stays
+            self.json, self._is_sent = _open(self.json), False  # a caller may hold it as a model, which stays
         self._model = None
         if isinstance(delta, dict):
-            self.weight += _merge(self._json, delta, False)
+            _merge(self.json, delta, False)
 
     def model(self, kind: str) -> Any:
         if self._model is None:
-            self._model = _model(kind, self._json if self._is_sent else _closed(self._json))
+            self._model = _model(kind, self.json if self._is_sent else _closed(self.json))
         return self._model
 
 
@@ -157,68 +160,34 @@ class _Items(dict[int, dict[str, Any]]):
     """A list's objects by their index, in whatever order they come."""
 
 
-class _Text(io.StringIO):
-    """A text that grows: n pieces cost n, where adding each to what is there would cost n²."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(newline="")
-        self.weight = 0
-        self.append(text)
-
-    def append(self, piece: str) -> int:
-        self.write(piece)
-        weight = _weight(piece)
-        self.weight += weight
-        return weight
-
-
-def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> int:
+def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> None:
     """Merges a delta in.
 
     Args:
         old: what was gathered, opened
         delta: what has changed
         in_item: whether it is, or is in, an item told by its index: only there texts are appended
-
-    Returns:
-        By how much what was gathered has grown.
     """
-    growth = 0
     for key, new in delta.items():
         now = old.get(key)
         if isinstance(new, dict):
             if not isinstance(now, dict) or isinstance(now, _Items):
-                growth += _put(old, key, {})
-            growth += _merge(old[key], new, in_item)
+                now = old[key] = {}
+            _merge(now, new, in_item)
         elif _is_items(new) or (new == [] and isinstance(now, _Items)):
             if not isinstance(now, _Items):
-                growth += _put(old, key, _Items())
-            growth += _merge_items(old[key], new)
-        elif in_item and key in APPENDED and isinstance(now, (str, _Text)) and (new is None or isinstance(new, str)):
-            if not isinstance(now, _Text):
-                now = old[key] = _Text(now)
-            growth += now.append(new or "")
+                now = old[key] = _Items()
+            for position, item in enumerate(new):
+                index = item.get("index")
+                held = now.setdefault(index if _is_index(index) else position, {})
+                _merge(held, {name: value for name, value in item.items() if name != "index"}, True)
+        elif in_item and key in APPENDED and isinstance(now, (str, io.StringIO)) and isinstance(new, str | None):
+            if isinstance(now, str):  # n pieces cost n, where adding each to a text would cost n²
+                old[key] = io.StringIO()
+                old[key].write(now)
+            old[key].write(new or "")
         else:
-            growth += _put(old, key, _open(new))
-    return growth
-
-
-def _merge_items(old: _Items, delta: list[dict[str, Any]]) -> int:
-    growth = 0
-    for position, item in enumerate(delta):
-        index = item.get("index")
-        place = index if _is_index(index) else position
-        if place not in old:
-            old[place] = {}
-            growth += NODE_BYTES
-        growth += _merge(old[place], {key: value for key, value in item.items() if key != "index"}, True)
-    return growth
-
-
-def _put(old: dict[str, Any], key: str, value: Any) -> int:
-    before = _weight({key: old[key]}) if key in old else 0
-    old[key] = value
-    return _weight({key: value}) - before
+            old[key] = _open(new)
 
 
 def _is_index(value: Any) -> TypeGuard[int]:
@@ -244,7 +213,7 @@ def _open(value: Any) -> Any:
 
 def _closed(value: Any) -> Any:
     """The JSON value of an opened one."""
-    if isinstance(value, _Text):
+    if isinstance(value, io.StringIO):
         return value.getvalue()
     if isinstance(value, _Items):
         return [_closed(item) for _, item in sorted(value.items())]
@@ -254,14 +223,10 @@ def _closed(value: Any) -> Any:
 
 
 def _weight(value: Any) -> int:
-    if isinstance(value, _Text):
-        return value.weight
     if isinstance(value, str):
-        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
-    if isinstance(value, _Items):
-        return sum(NODE_BYTES + _weight(item) for item in value.values())
+        return len(value)
+    if isinstance(value, io.StringIO):
+        return value.tell()
     if isinstance(value, dict):
-        return sum(NODE_BYTES + _weight(key) + _weight(item) for key, item in value.items())
-    if isinstance(value, list):
-        return sum(NODE_BYTES + _weight(item) for item in value)
-    return 0
+        return sum(NODE_BYTES + (0 if isinstance(value, _Items) else len(key)) + _weight(value[key]) for key in value)
+    return sum(NODE_BYTES + _weight(item) for item in value) if isinstance(value, list) else 0

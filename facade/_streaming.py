@@ -66,7 +66,7 @@ class StreamReader:
                 return
             if raw.data is None:
                 continue
-            data, texts = self.gathering.take(name, _read(name, raw.data))
+            data, texts = self.gathering.take(name, _read(name, raw.data), len(raw.data))
             self.is_over = name.startswith("thread.run.") and (
                 is_one_of(name.removeprefix("thread.run."), AT_REST)
                 or (data is self.gathering.run and is_one_of(data.status, AT_REST))
@@ -88,8 +88,9 @@ class StreamReader:
             for name in ("message", "code", "type", "param")
             if (value := fields.get(name)) is not None and not isinstance(value, (dict, list))
         }
-        message = one_line(texts.pop("message", ""))
-        return StreamError(message or "the stream says `error`, and not why", **texts, run=self.gathering.run)
+        error = StreamError(one_line(texts.pop("message", "")) or "the stream says `error`, and not why")
+        vars(error).update(texts, run=self.gathering.run)
+        return error
 
 
 def _read(name: str, data: bytes) -> Any:

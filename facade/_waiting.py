@@ -171,7 +171,9 @@ def check_ended(run: RunObject) -> None:
         return
     said = {**_mapping(run._json.get("incomplete_details")), **_mapping(run._json.get("last_error"))}
     words = [str(said[name]) for name in ("code", "reason", "message") if isinstance(said.get(name), str)]
-    raise RunFailedError(one_line(": ".join([f"run {run.id!r} is {run.status}", *words])), run)
+    failed = RunFailedError(one_line(": ".join([f"run {run.id!r} is {run.status}", *words])))
+    failed.run = run
+    raise failed
 
 
 def _mapping(value: Any) -> dict[str, Any]:

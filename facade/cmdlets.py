@@ -7,7 +7,7 @@ import atexit
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 
 from facade._answers import Page
 from facade._arguments import Order, RunLike, ThreadLike, is_one, run_key, thread_key
@@ -26,8 +26,12 @@ T = TypeVar("T")
 
 
 class CmdletOptions(LimitOptions, total=False):
-    """The parameters that all cmdlets have, and this package's own; as `facade.Client` takes them."""
+    """The parameters that all cmdlets have, and this package's own; as `facade.Client` takes them.
 
+    client: a client of yours to ask with, in the place of the others.
+    """
+
+    client: Client | None
     api_base: str | None
     api_key: ApiKey | None
     organization: str | None
@@ -44,6 +48,8 @@ _made_of: list[Any] = []
 
 def make_client(cmdlet: str, given: CmdletOptions) -> Client:
     """A client on the connections that all calls share; they hold no key."""
+    if (client := given.pop("client", None)) is not None:
+        return client.with_options(**cast(LimitOptions, given))
     keep_secrets(given)  # the caller's frame holds this dict
     for name in given:
         if name not in CMDLET_OPTIONS:
@@ -340,7 +346,9 @@ def spell_out(function: Any) -> None:
     shown = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     for name in CMDLET_OPTIONS:
         text = getattr(CmdletOptions.__annotations__[name], "__forward_arg__", None)
-        shown.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=text))
+        shown.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=text)
+        )
     function.__signature__ = signature.replace(parameters=shown)
 
 

@@ -186,9 +186,7 @@ class RunFailedError(APIError):
         run: the run, with `status`, `last_error` and `incomplete_details`
     """
 
-    def __init__(self, message: str, run: RunObject) -> None:
-        super().__init__(message)
-        self.run = run
+    run: RunObject
 
 
 class StreamError(APIError):
@@ -199,20 +197,10 @@ class StreamError(APIError):
         run: the run as last told; None before it was
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str | None = None,
-        type: str | None = None,  # noqa: A002  # the envelope's own word
-        param: str | None = None,
-        run: RunObject | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.type = type
-        self.param = param
-        self.run = run
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    run: RunObject | None = None
 
 
 class StreamCutError(APIConnectionError):
@@ -222,9 +210,7 @@ class StreamCutError(APIConnectionError):
         run: the run as last told; None before it was
     """
 
-    def __init__(self, message: str, run: RunObject | None = None) -> None:
-        super().__init__(message)
-        self.run = run
+    run: RunObject | None = None
 
 
 STATUS_ERRORS: dict[int, type[APIStatusError]] = {

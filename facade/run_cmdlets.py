@@ -18,7 +18,6 @@ from facade._waiting import ENDED, GOES_ON, check_poll_sec, is_one_of
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
 
 if TYPE_CHECKING:
-    from facade._sync.resources import Runs
     from facade._sync.streams import RunStream
     from openai_thread_runs_api.models import RunObject
 
@@ -81,21 +80,14 @@ def start_thread_run(
     fields: Any = {name: value for name, value in options.items() if name not in CMDLET_OPTIONS}
     settings: Any = {name: value for name, value in options.items() if name in CMDLET_OPTIONS}
     runs = make_client("start_thread_run", settings).runs
-    return start_on(runs, thread_id, assistant_id, message, stream, fields)
-
-
-def start_on(
-    runs: Runs, thread_id: ThreadLike | None, assistant_id: str, message: str | None, stream: bool, fields: Any
-) -> RunObject | RunStream:
-    """As `start_thread_run`, with a client's runs."""
     said = [] if message is None else [{"role": "user", "content": message}]
     if thread_id is not None:
         if said:
-            fields = {**fields, "additional_messages": [*(fields.get("additional_messages") or ()), *said]}
+            fields["additional_messages"] = [*(fields.get("additional_messages") or ()), *said]
         return (runs.stream if stream else runs.create)(thread_id, assistant_id, **fields)
     if said:
         thread = dict(fields.get("thread") or {})
-        fields = {**fields, "thread": {**thread, "messages": [*(thread.get("messages") or ()), *said]}}
+        fields["thread"] = {**thread, "messages": [*(thread.get("messages") or ()), *said]}
     return (runs.stream_with_thread if stream else runs.create_with_thread)(assistant_id, **fields)
 
 
@@ -146,20 +138,16 @@ def stop_thread_run(
         ValueError: without `force`: its status is another one; nothing was sent to cancel it.
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    run = stop_on(make_client("stop_thread_run", options).runs, run_id, thread_id, force, wait)
-    return run if pass_thru else None
-
-
-def stop_on(runs: Runs, run_id: RunLike, thread_id: str | None, force: bool, wait: bool) -> RunObject:
-    """As `stop_thread_run`, with a client's runs."""
-    key = run_key(run_id, thread_id)
+    runs, key = make_client("stop_thread_run", options).runs, run_key(run_id, thread_id)
     if not force:
         told = None if isinstance(run_id, str) or field(run_id, "run_id") is not None else field(run_id, "status")
         status = runs.get(*key).status if told is None else told
         if not is_one_of(status, MAY_STOP):
             raise ValueError(f"run {key.run_id!r} is {status!r}, which cannot be stopped; force=True asks all the same")
     run = runs.cancel(key._asdict())
-    return runs.wait(key._asdict()) if wait else run
+    if wait:
+        run = runs.wait(key._asdict())
+    return run if pass_thru else None
 
 
 def wait_thread_run(
@@ -169,6 +157,7 @@ def wait_thread_run(
     poll_interval_sec: float | None = None,
     status_for_wait: str | Collection[str] = GOES_ON,
     status_for_exit: str | Collection[str] = (),
+    progress: Callable[[RunObject], Any] | None = None,
     **options: Unpack[CmdletOptions],
 ) -> RunObject:
     """Reads a run again and again until it rests, as the cmdlet `Wait-ThreadRun` does.
@@ -178,6 +167,7 @@ def wait_thread_run(
         poll_interval_sec: the seconds between two polls; None: what the server says, else 1/3 to 5 (-PollIntervalSec)
         status_for_wait: the statuses that it goes on at (-StatusForWait)
         status_for_exit: statuses to take from these (-StatusForExit)
+        progress: is called with each run that is read
         options: as of `get_thread_run`; timeout_sec and max_retry_count for each poll, deadline_sec for the whole
 
     Returns:
@@ -188,30 +178,19 @@ def wait_thread_run(
         APITimeoutError: `deadline_sec` passed; its `run` is the run as last read.
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    runs = make_client("wait_thread_run", options).runs
-    return wait_on(runs, run_id, thread_id, poll_interval_sec, status_for_wait, status_for_exit)
-
-
-def wait_on(
-    runs: Runs,
-    run_id: RunLike,
-    thread_id: str | None,
-    poll_interval_sec: float | None,
-    status_for_wait: str | Collection[str],
-    status_for_exit: str | Collection[str],
-    seen: Callable[[RunObject], None] = lambda run: None,
-) -> RunObject:
-    """As `wait_thread_run`, with a client's runs; `seen` is told of each run that is read."""
     going_on = _statuses("status_for_wait", status_for_wait) - _statuses("status_for_exit", status_for_exit)
     if endless := sorted(going_on & set(ENDED)):
         raise ValueError(f"status_for_wait has {', '.join(endless)}, which a run never leaves: it would wait for ever")
     check_poll_sec("poll_interval_sec", poll_interval_sec)
 
+    runs, key = make_client("wait_thread_run", options).runs, run_key(run_id, thread_id)
+
     def goes_on(run: RunObject) -> bool:
-        seen(run)
+        if progress is not None:
+            progress(run)
         return is_one_of(run.status, going_on)
 
-    key, limits = run_key(run_id, thread_id), runs._settings.limits
+    limits = runs._settings.limits
     with Deadline(limits.deadline_sec) as deadline:
         run = runs._follow(key, limits, deadline, poll_sec=poll_interval_sec, goes_on=goes_on)
     warn_of(run)

@@ -175,6 +175,20 @@ class TestSubmit:
         assert server.requests == []
 
 
+def test_a_client_of_ones_own(serve: Serve) -> None:
+    """With `client` the cmdlets ask with that, under its options; only limits go beside it."""
+    server = serve(answer(QUEUED), answer(a_run()))
+    seen = []
+    with facade.Client("another-key", api_base=server.url) as client:
+        run = facade.start_thread_run("thread_1", "asst_1", client=client, timeout_sec=5)
+        facade.wait_thread_run(run, client=client, progress=lambda run: seen.append(run.status))
+        assert facade.get_thread_run("thread_1", "run_1", client=client).status == "completed"
+        with pytest.raises(TypeError, match="api_base"):
+            facade.get_thread_run("thread_1", client=client, api_base=server.url)
+    assert seen == ["completed"]
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer another-key"}
+
+
 class TestMessages:
     """Get-ThreadMessage."""
 

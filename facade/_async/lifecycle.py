@@ -21,7 +21,7 @@ from facade._answering import (
 )
 from facade._arguments import RunKey, RunLike, ThreadLike, include_values, run_key, thread_key
 from facade._async.resource import AsyncResource
-from facade._async.streams import AsyncRunStream
+from facade._async.streams import AsyncEventSource, AsyncRunStream
 from facade._bodies import (
     NewThreadFields,
     RunFields,
@@ -321,9 +321,9 @@ class AsyncRunLife(AsyncResource):
         return call._replace(secrets=tuple(secrets_in(given))), options
 
     def _stream(self, method: str, call: Call[RunObject], options: LimitOptions, run: RunKey | None) -> AsyncRunStream:
-        return AsyncRunStream(
-            self._pool, self._settings, _operations.as_stream(call), self._limits(method, options), run, self._follow
-        )
+        limits = self._limits(method, options)
+        source = AsyncEventSource(self._pool, self._settings, _operations.as_stream(call), limits, self._follow)
+        return AsyncRunStream(source, run)
 
     async def _submit(self, submission: _Submission, limits: Limits, deadline: Deadline | None = None) -> RunObject:
         """Sends answers once; where it is not known what came of that, looks once whether the run still waits."""

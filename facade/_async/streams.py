@@ -38,17 +38,8 @@ class AsyncRunStream(AsyncIterator[Event]):
     `deadline_sec` in all, and what the method that gave the stream raises.
     """
 
-    def __init__(
-        self,
-        pool: AsyncPool,
-        settings: Settings,
-        call: Call[Any],
-        limits: Limits,
-        run: RunKey | None,
-        follow: Callable[..., Any],
-    ) -> None:
-        self._source = _Source(pool, settings, call, limits, follow)
-        self._key = run
+    def __init__(self, source: AsyncEventSource, run: RunKey | None) -> None:
+        self._source, self._key = source, run
         self._failure: APIError | None = None
         self._has_begun = self._is_closed = False
         self._events: Any = self._source.events()
@@ -154,7 +145,7 @@ class AsyncRunStream(AsyncIterator[Event]):
         return f"{type(self).__name__}(run={self.run and self.run.id!r}, status={self.run and self.run.status!r})"
 
 
-class _Source:
+class AsyncEventSource:
     """Where a stream's events come from; apart from the stream, so that one that nobody holds any more is let go."""
 
     def __init__(
@@ -205,8 +196,9 @@ class _Source:
                 raise
             chunk, problem = None, error.message
         if chunk is None:
-            run = self.reader.gathering.run
-            raise StreamCutError(f"{problem}, before the run was at rest; result() follows it", run)
+            cut = StreamCutError(f"{problem}, before the run was at rest; result() follows it")
+            cut.run = self.reader.gathering.run
+            raise cut
         return chunk
 
     async def _polled(self, run: RunObject) -> AsyncIterator[Told]:
@@ -224,7 +216,7 @@ class _Source:
         self.reader.is_over = True
 
     def _told(self, name: str, item: Any) -> Told:
-        data, texts = self.reader.gathering.take(name, item._json)
+        data, texts = self.reader.gathering.take(name, item._json, 0)
         return Event(name, data), texts
 
     async def read_lost(self, key: RunKey) -> RunObject:

@@ -34,7 +34,7 @@ from facade._exchange import Call, Deadline, Pause
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, check_turns
 from facade._sync.resource import Resource
-from facade._sync.streams import RunStream
+from facade._sync.streams import EventSource, RunStream
 from facade._waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
 from facade.errors import APIError, BadRequestError
 
@@ -320,9 +320,9 @@ class RunLife(Resource):
         return call._replace(secrets=tuple(secrets_in(given))), options
 
     def _stream(self, method: str, call: Call[RunObject], options: LimitOptions, run: RunKey | None) -> RunStream:
-        return RunStream(
-            self._pool, self._settings, _operations.as_stream(call), self._limits(method, options), run, self._follow
-        )
+        limits = self._limits(method, options)
+        source = EventSource(self._pool, self._settings, _operations.as_stream(call), limits, self._follow)
+        return RunStream(source, run)
 
     def _submit(self, submission: _Submission, limits: Limits, deadline: Deadline | None = None) -> RunObject:
         """Sends answers once; where it is not known what came of that, looks once whether the run still waits."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from facade.commands import _life, _output
 from facade.commands._command import WholeNumber, command, either
 from facade.commands._connection import Connection, connected, name_and_value
-from facade.run_cmdlets import start_on
+from facade.run_cmdlets import start_thread_run as start
 
 
 @command("start-thread-run")
@@ -64,7 +64,7 @@ def start_thread_run(
         fields["additional_body"] = _object(fields["additional_body"])
     given = {name: value for name, value in fields.items() if value not in (None, (), {})}
     with connection.open() as client:
-        started: Any = start_on(client.runs, thread, assistant, message, stream, given)
+        started = cast(Any, start)(thread, assistant, message=message, stream=stream, client=client, **given)
         if stream:
             _life.show_stream(started, output)
         else:

@@ -7,7 +7,7 @@ import click
 from facade.commands import _life, _output
 from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected
-from facade.run_cmdlets import stop_on
+from facade.run_cmdlets import stop_thread_run as stop
 
 
 @command("stop-thread-run")
@@ -39,6 +39,6 @@ def stop_thread_run(
     thread = either(thread, thread_id, "THREAD", "--thread-id")
     key = _life.named_run(run, thread, "stop-thread-run")
     with connection.open() as client:
-        stopped = stop_on(client.runs, key, None, force, wait)
+        stopped = stop(key, force=force, wait=wait, pass_thru=True, client=client)
     if pass_thru:
         _life.show(stopped, output)

@@ -14,7 +14,7 @@ from facade.commands import _life, _output, _signals
 from facade.commands._command import Seconds, command, either
 from facade.commands._connection import Connection, connected
 from facade.commands._input import Pipeline, run_of
-from facade.run_cmdlets import wait_on
+from facade.run_cmdlets import wait_thread_run as wait
 
 
 @command("wait-thread-run")
@@ -63,7 +63,14 @@ def wait_thread_run(
     with _signals.how_far(lambda: _life.commands_for(seen[-1] if seen else None)), connection.open() as client:
         for key in keys:
             with _shown(key["run_id"], seen.append) as show:
-                found = wait_on(client.runs, key, None, poll_interval_sec, status_for_wait, status_for_exit, show)
+                found = wait(
+                    key,
+                    poll_interval_sec=poll_interval_sec,
+                    status_for_wait=status_for_wait,
+                    status_for_exit=status_for_exit,
+                    progress=show,
+                    client=client,
+                )
             _life.show(found, output)
             try:
                 _life.end(found)
