@@ -83,7 +83,16 @@ class Limits(NamedTuple):
         for name in options:
             if name not in _LIMITS:
                 refuse_unknown(method, name, _LIMITS)
-        return self._replace(**{name: _LIMITS[name](name, value) for name, value in options.items()})
+        return self._replace(**{name: _checked(_LIMITS[name], name, value) for name, value in options.items()})
+
+
+def _checked(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
+    """A checked value; an error says, in its `parameter`, which option it is about."""
+    try:
+        return check(name, value)
+    except (ValueError, TypeError) as error:
+        error.parameter = name  # type: ignore[union-attr]
+        raise
 
 
 def _seconds(name: str, value: Any) -> float | None:
@@ -309,7 +318,8 @@ def configure(**options: Any) -> None:
     for name in options:
         if name not in OPTIONS:
             refuse_unknown("facade.configure", name, OPTIONS)
-    checked = {name: OPTIONS[name].check(name, value) for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
+    checked = {name: _checked(OPTIONS[name].check, name, value) for name, value in given.items()}
     for name in options:
         _configured.pop(name, None)
     _configured.update(checked)
@@ -323,12 +333,12 @@ def option(name: str, given: Mapping[str, Any]) -> Any:
     _, check, variables = OPTIONS[name]
     value = given.get(name, DEFAULTS[name])
     if not isinstance(value, Default) and (value is not None or check is _seconds):
-        return check(name, value)
+        return _checked(check, name, value)
     if name in _configured:
         return _configured[name]
     for variable in variables:
         if os.environ.get(variable):
-            return check(name, Secret.keep(os.environ[variable]) if check is _key else os.environ[variable])
+            return _checked(check, name, Secret.keep(os.environ[variable]) if check is _key else os.environ[variable])
     default = OPTIONS[name].default
     return None if default is None else check(name, default)
 

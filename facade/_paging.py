@@ -134,11 +134,12 @@ class Window(Generic[T]):
     """Which of several lists are being read, how far each may be read ahead, and what comes next of what was read.
 
     Each list asks for one page at a time, so as many requests are under way as there are lists in the window that are
-    not read to their end or to `pages_ahead`. It is neither thread-safe nor asynchronous: its driver sees to that.
+    not read to their end or as far as they may be. It is neither thread-safe nor asynchronous: its driver sees to that.
 
     Args:
         size: how many lists there may be: 1 or more
-        pages_ahead: how many pages of each may be there or on their way before the caller takes them: 1 or more
+        pages_ahead: how many pages of each may be there or on their way before the caller takes them: 1 or more; what
+            lists that are handed over whole leave of it, once no more begin, the others may use
         in_order: whether the lists' pages are handed over list by list, in the order in which the lists were begun
     """
 
@@ -149,6 +150,7 @@ class Window(Generic[T]):
         self._lanes: deque[Lane[T]] = deque()
         self._arrivals: deque[Lane[T]] = deque()
         self._end: BaseException | None = None
+        self._most = 0
 
     @property
     def room(self) -> int:
@@ -163,6 +165,7 @@ class Window(Generic[T]):
     def begin(self, cursor: ListCursor[T]) -> None:
         """Takes in one more list."""
         self._lanes.append(Lane(cursor))
+        self._most = max(self._most, len(self._lanes))
 
     def end(self, error: BaseException) -> None:
         """There are no more lists: their iterator has ended (StopIteration, StopAsyncIteration) or failed."""
@@ -176,13 +179,22 @@ class Window(Generic[T]):
 
     def to_fetch(self) -> list[Lane[T]]:
         """The lists whose next page is to be asked for now, the front one first; they count as fetching from now on."""
-        lanes = [lane for lane in self._lanes if self._may_fetch(lane)]
-        for lane in lanes:
-            lane.is_fetching = True
+        lanes = []
+        for lane in self._lanes:
+            if self._may_fetch(lane):
+                lane.is_fetching = True
+                lanes.append(lane)
         return lanes
 
     def _may_fetch(self, lane: Lane[T]) -> bool:
-        return not lane.is_fetching and not lane.is_read and len(lane.pages) < self._pages_ahead
+        if lane.is_fetching or lane.is_read:
+            return False
+        if len(lane.pages) < self._pages_ahead:
+            return True
+        # Lists that are read to their end and handed over have left room for the others.
+        left = self._pages_ahead * (self._most - len(self._lanes))
+        over = (len(each.pages) + each.is_fetching - self._pages_ahead for each in self._lanes)
+        return sum(pages for pages in over if pages > 0) < left
 
     def arrived(self, lane: Lane[T], page: Page[T] | BaseException) -> None:
         """A list's next page has come; or the error for which it has not."""

@@ -73,11 +73,13 @@ class APIError(Exception):
             parts.append(f"(in run {self.run_id!r} of thread {self.thread_id!r})")
         elif self.thread_id is not None:
             parts.append(f"(in thread {self.thread_id!r})")
-        if self.after is not None and self._may_go_on():
+        if self.after is not None and self.may_go_on:
             parts.append(f"(go on with after={self.after!r})")
         return " ".join(parts)
 
-    def _may_go_on(self) -> bool:
+    @property
+    def may_go_on(self) -> bool:
+        """Whether asking again, later or from where it stopped, may be answered otherwise."""
         return True
 
 
@@ -114,7 +116,8 @@ class APIStatusError(APIError):
         self.retry_after = retry_after
         self.body = body
 
-    def _may_go_on(self) -> bool:
+    @property
+    def may_go_on(self) -> bool:
         return self.status_code == 429 or not 400 <= self.status_code < 500  # asking again gets the same answer
 
     def __str__(self) -> str:
@@ -175,7 +178,8 @@ class APIResponseError(APIError):
 class PaginationError(APIError):
     """A walk that cannot end or would lose data: a cursor that came before, or more promised and nothing to follow."""
 
-    def _may_go_on(self) -> bool:
+    @property
+    def may_go_on(self) -> bool:
         return False  # from there it would come to the same
 
 

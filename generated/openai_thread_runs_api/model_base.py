@@ -50,7 +50,11 @@ def _copy(value: Any) -> Any:
 def _quick_copy(value: Any) -> Any:
     kind = value.__class__
     if kind is dict:
-        return {k: _quick_copy(v) if v.__class__ is dict or v.__class__ is list else v for k, v in value.items()}
+        copied = value.copy()
+        for key, item in copied.items():
+            if item.__class__ is dict or item.__class__ is list:
+                copied[key] = _quick_copy(item)
+        return copied
     if kind is list:
         return [_quick_copy(v) if v.__class__ is dict or v.__class__ is list else v for v in value]
     return value
