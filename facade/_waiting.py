@@ -6,7 +6,6 @@ drives it sends back what the poll gave, or throws the `APIError` for which it g
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
@@ -106,8 +105,7 @@ def waiting(
             yield Pause(left)
         break
     if cancel_on_timeout:
-        with contextlib.suppress(APIError):
-            yield Cancel()
+        yield Cancel()
     status = "not read once" if run is None else f"still {run.status!r}"
     late = APITimeoutError(
         f"run {run_id!r} is {status} after deadline_sec={deadline.total_sec:g}; "

@@ -591,6 +591,18 @@ class TestProcess:
         assert caught.value.run is not None
         assert caught.value.run.status == "queued"
 
+    def test_deadline_in_a_submit(self, api: Api, serve: Serve) -> None:
+        """A deadline that passes while outputs are on their way ends it likewise, with the run and one cancel."""
+
+        def say(request: Request) -> Any:
+            return answer(waiting_run(call(1))) if request.method == "GET" or "cancel" in request.path else (HANG,)
+
+        server = serve(say)
+        with pytest.raises(facade.APITimeoutError) as caught:
+            api.client(server).runs.process(RUN, {"add": lambda a, b: 1}, deadline_sec=0.3, cancel_on_timeout=True)
+        assert caught.value.run is not None
+        assert asked(server) == [f"GET {RUN_PATH}", f"POST {SUBMIT_PATH}", f"POST {RUN_PATH}/cancel"]
+
     def test_ambiguous_submit(self, api: Api, serve: Serve) -> None:
         """A submit that was cut is looked into once, and the run followed on."""
         runs = [answer(waiting_run(call(1))), answer(QUEUED), answer(a_run())]

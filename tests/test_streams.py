@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import gzip
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from conftest import Api, read_all
 from test_answering import call
@@ -564,6 +566,43 @@ def test_close_from_another_thread(serve: Serve) -> None:
         assert not reader.is_alive()
         assert len(seen) == 3
         assert until(lambda: server.open_connections == 0)
+
+
+def test_forked_child(serve: Serve) -> None:
+    """A child that leaves its parent's stream, or forgets it, ends nothing of it; to read on in it is an error."""
+    server = serve((STREAM, BEGIN, 0.5, STORY, CLOSE))
+    with facade.Client("key", api_base=server.url) as client, client.runs.stream("thread_1", "asst_1") as stream:
+        seen = [next(stream).event for _ in range(3)]
+        if (child := os.fork()) == 0:
+            try:
+                next(stream)
+            except RuntimeError as error:
+                stream.close()
+                os._exit(0 if "another process" in str(error) else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        seen += names(stream)
+    assert seen[3:] == NAMES
+
+
+def test_transport_of_ones_own() -> None:
+    """An httpx transport streams too, and its response is closed."""
+    closed = []
+
+    class Body(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for begin in range(0, len(STORY), 100):
+                yield STORY[begin : begin + 100]
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Body())
+
+    with facade.Client("key", api_base="http://127.0.0.1:9/v1", transport=httpx.MockTransport(handle)) as client:
+        assert names(client.runs.stream("thread_1", "asst_1")) == NAMES
+    assert closed
 
 
 def test_close_from_another_task(serve: Serve) -> None:

@@ -13,6 +13,7 @@ from facade._answering import (
     Follow,
     Invoke,
     Kind,
+    Submit,
     check_awaited,
     check_functions,
     processing,
@@ -35,7 +36,7 @@ from facade._exchange import Call, Deadline, Pause
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, check_turns
 from facade._waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
-from facade.errors import APIError, BadRequestError
+from facade.errors import APIError, APITimeoutError, BadRequestError
 
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
@@ -254,16 +255,21 @@ class AsyncRunLife(AsyncResource):
                         given = await settle(step.function(**step.arguments))
                     elif isinstance(step, Decide):
                         given = await settle(approve(step.call) if approve is not None else False)
+                    elif isinstance(step, Follow):
+                        with deadline:
+                            given = await follow(key, limits, deadline, goes_on=step.goes_on)
                     else:
-                        if isinstance(step, Follow):
-                            with deadline:
-                                given = await follow(key, limits, deadline, goes_on=step.goes_on)
-                        else:
-                            await self._submit(
-                                _submission(step.kind, key._asdict(), None, step.answers), limits, deadline
-                            )
+                        await self._submit(_submission(step.kind, key._asdict(), None, step.answers), limits, deadline)
                 except Exception as error:
                     failure = error
+                    if (
+                        isinstance(step, Submit)
+                        and isinstance(error, APITimeoutError)
+                        and deadline.remaining_sec() <= 0
+                    ):
+                        error.run = step.run
+                        if cancel_on_timeout:
+                            await self._cancel_late(key, limits)
                 step = steps.send(given) if failure is None else steps.throw(failure)
         except StopIteration as end:
             return _settled(end.value, check)
@@ -345,6 +351,12 @@ class AsyncRunLife(AsyncResource):
             return await self._pool.run(call, self._settings, once, deadline)
         return None
 
+    async def _cancel_late(self, key: RunKey, limits: Limits) -> None:
+        """Sends the one cancel of a wait whose time is up; whatever comes of it, that is the error."""
+        once = limits._replace(timeout_sec=limits.timeout_sec or CANCEL_SEC, max_retry_count=0)
+        with contextlib.suppress(APIError):
+            await self._pool.run(_operations.cancel_run(key), self._settings, once, Deadline(None))
+
     async def _follow(
         self,
         key: RunKey,
@@ -370,8 +382,7 @@ class AsyncRunLife(AsyncResource):
                     elif isinstance(step, Pause):
                         await async_pause(step.sec, None)
                     else:
-                        once = limits._replace(timeout_sec=limits.timeout_sec or CANCEL_SEC, max_retry_count=0)
-                        await self._pool.run(_operations.cancel_run(key), self._settings, once, Deadline(None))
+                        await self._cancel_late(key, limits)
                 except APIError as error:
                     failure = error
                 step = steps.send(given) if failure is None else steps.throw(failure)

@@ -205,14 +205,17 @@ class AsyncOpenStream:
     ) -> None:
         self._pool, self._connection, self._call = pool, connection, call
         self._settings, self._attempt, self.headers, self.redact = settings, attempt, headers, redact
-        self._chunks = aiter(connection.response.stream)
+        self._chunks, self._home = aiter(connection.response.stream), home()
 
     async def read(self) -> bytes | None:
         """The next bytes, as they came; None at the end.
 
         Raises:
             APIError: nothing came in time, or the connection broke.
+            RuntimeError: the stream belongs to another process or event loop.
         """
+        if self._home != home():
+            raise RuntimeError("this stream was begun in another process or event loop; begin another one here")
         connection, bound = self._connection, self._attempt.limit()
         reset = redacting.set(self.redact)
         try:
@@ -233,11 +236,14 @@ class AsyncOpenStream:
         raise problem
 
     def abort(self) -> None:
-        """Wakes whoever reads."""
-        self._connection.abort()
+        """Wakes whoever reads; in a forked child it does nothing."""
+        if self._home == home():
+            self._connection.abort()
 
     async def aclose(self) -> None:
         """Gives the connection back, which is dropped: nobody knows what would still come on it."""
+        if self._home != home():
+            return
         self._pool.release(self._connection, keep=False)
         if (close := getattr(self._chunks, "aclose", None)) is not None:
             await close()

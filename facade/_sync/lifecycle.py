@@ -14,6 +14,7 @@ from facade._answering import (
     Follow,
     Invoke,
     Kind,
+    Submit,
     check_awaited,
     check_functions,
     processing,
@@ -36,7 +37,7 @@ from facade._options import LimitOptions, Limits, check_turns
 from facade._sync.resource import Resource
 from facade._sync.streams import EventSource, RunStream
 from facade._waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
-from facade.errors import APIError, BadRequestError
+from facade.errors import APIError, APITimeoutError, BadRequestError
 
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
@@ -255,14 +256,21 @@ class RunLife(Resource):
                         given = settle(step.function(**step.arguments))
                     elif isinstance(step, Decide):
                         given = settle(approve(step.call) if approve is not None else False)
+                    elif isinstance(step, Follow):
+                        with deadline:
+                            given = follow(key, limits, deadline, goes_on=step.goes_on)
                     else:
-                        if isinstance(step, Follow):
-                            with deadline:
-                                given = follow(key, limits, deadline, goes_on=step.goes_on)
-                        else:
-                            self._submit(_submission(step.kind, key._asdict(), None, step.answers), limits, deadline)
+                        self._submit(_submission(step.kind, key._asdict(), None, step.answers), limits, deadline)
                 except Exception as error:
                     failure = error
+                    if (
+                        isinstance(step, Submit)
+                        and isinstance(error, APITimeoutError)
+                        and deadline.remaining_sec() <= 0
+                    ):
+                        error.run = step.run
+                        if cancel_on_timeout:
+                            self._cancel_late(key, limits)
                 step = steps.send(given) if failure is None else steps.throw(failure)
         except StopIteration as end:
             return _settled(end.value, check)
@@ -344,6 +352,12 @@ class RunLife(Resource):
             return self._pool.run(call, self._settings, once, deadline)
         return None
 
+    def _cancel_late(self, key: RunKey, limits: Limits) -> None:
+        """Sends the one cancel of a wait whose time is up; whatever comes of it, that is the error."""
+        once = limits._replace(timeout_sec=limits.timeout_sec or CANCEL_SEC, max_retry_count=0)
+        with contextlib.suppress(APIError):
+            self._pool.run(_operations.cancel_run(key), self._settings, once, Deadline(None))
+
     def _follow(
         self,
         key: RunKey,
@@ -369,8 +383,7 @@ class RunLife(Resource):
                     elif isinstance(step, Pause):
                         pause(step.sec, None)
                     else:
-                        once = limits._replace(timeout_sec=limits.timeout_sec or CANCEL_SEC, max_retry_count=0)
-                        self._pool.run(_operations.cancel_run(key), self._settings, once, Deadline(None))
+                        self._cancel_late(key, limits)
                 except APIError as error:
                     failure = error
                 step = steps.send(given) if failure is None else steps.throw(failure)
