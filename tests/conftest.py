@@ -156,8 +156,9 @@ class Api:
         return set() if self._runner is None else asyncio.all_tasks(self._runner.get_loop())
 
     def threads(self) -> list[threading.Thread]:
-        """The threads that the client has started."""
-        return [thread for thread in threading.enumerate() if thread.name.startswith("facade")]
+        """The threads that the client has started; one that serves is not its own."""
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("facade")]
+        return [thread for thread in threads if thread.name != "facade-server"]
 
     def close(self) -> None:
         """Closes the clients and says what they have left behind."""

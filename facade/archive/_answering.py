@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from facade._arguments import FILE_SEARCH_RESULT_CONTENT
@@ -21,6 +21,8 @@ from facade.archive._cutting import Spans, cut, find_cuts
 from facade.archive._errors import NotStoredError, UnknownCursorError
 from facade.archive._file import is_busy
 from facade.archive._store import Row, Store
+
+T = TypeVar("T")
 
 COLLECTIONS: dict[tuple[str, ...], Kind] = {
     ("threads",): "threads",
@@ -83,10 +85,15 @@ def attempts(store: Store, method: str, path: str, query: str, *, is_whole: bool
 
     The arguments are as for `answer`. Raises sqlite3.Error where the file cannot be read.
     """
+    return patiently(partial(answer, store, method, path, query, is_whole=is_whole))
+
+
+def patiently(attempt: Callable[[], T]) -> Iterator[T | Answer | None]:
+    """What an attempt gives, with pauses as in `attempts`; at last an answer that says that the file is held."""
     give_up_at = monotonic() + _PATIENCE_SEC
     while monotonic() < give_up_at:
         try:
-            yield answer(store, method, path, query, is_whole=is_whole)
+            yield attempt()
         except sqlite3.OperationalError as error:
             if not is_busy(error):
                 raise
@@ -112,19 +119,25 @@ def answer(store: Store, method: str, path: str, query: str, *, is_whole: bool) 
             message = f"{method} is not allowed on {path}: this is for reading, by GET."
             raise RefusedError(405, message, code="method_not_allowed", headers={"allow": "GET, HEAD"})
         return Answer(200, _found(store, path, query, is_whole))
-    except RefusedError as error:
-        return error.answer
-    except NotStoredError as error:
-        return error_answer(404, str(error), param=f"{error.kind}_id")
-    except UnknownCursorError as error:
-        return error_answer(400, str(error), param=error.parameter)
+    except (RefusedError, NotStoredError, UnknownCursorError) as error:
+        return refusal(error)
+
+
+def refusal(error: RefusedError | NotStoredError | UnknownCursorError) -> Answer:
+    """The answer that says why a request is not done."""
+    match error:
+        case NotStoredError():
+            return error_answer(404, str(error), param=f"{error.kind}_id")
+        case UnknownCursorError():
+            return error_answer(400, str(error), param=error.parameter)
+    return error.answer
 
 
 def _found(store: Store, path: str, query: str, is_whole: bool) -> bytes:
     kind, ids, is_list = _route(path)
-    parameters = _parameters(query)
+    parameters = parameters_of(query)
     if kind == "steps" and not is_whole:
-        is_whole = _wants_content(parameters)
+        is_whole = wants_content(parameters)
     if not is_list:
         return _text(store.row(kind, *ids), is_whole)
     of_run = parameters.get("run_id", [None])[-1] if kind == "messages" else None
@@ -154,19 +167,25 @@ _MAX_KNOWN_CUTS = 20_000
 
 def _route(path: str) -> tuple[Kind, list[str], bool]:
     """What a path leads to: a collection, the ids on the way, and whether it is the collection's list."""
-    parts = path.split("/")
-    for start, part in enumerate(parts):
-        if part in ("threads", "assistants"):
-            kind = COLLECTIONS.get(tuple(parts[start::2]))
-            ids = [unquote(item) for item in parts[start + 1 :: 2]]
-            if kind and all(ids):
-                return kind, ids, (len(parts) - start) % 2 == 1
+    for words, ids, is_list in split(path):
+        if kind := COLLECTIONS.get(words):
+            return kind, ids, is_list
     message = f"Nothing is served at {path}: runs are at /threads/THREAD_ID/runs, below the server's base."
     raise RefusedError(404, message, code="unknown_url")
 
 
+def split(path: str) -> Iterator[tuple[tuple[str, ...], list[str], bool]]:
+    """A path's words, the ids between them, and whether it ends with a word: for each place where it may begin."""
+    parts = path.split("/")
+    for start, part in enumerate(parts):
+        ids = [unquote(item) for item in parts[start + 1 :: 2]]
+        if part in ("threads", "assistants") and all(ids):
+            yield tuple(parts[start::2]), ids, (len(parts) - start) % 2 == 1
+
+
 @lru_cache(maxsize=256)
-def _parameters(query: str) -> dict[str, list[str]]:
+def parameters_of(query: str) -> dict[str, list[str]]:
+    """A query's parameters, each with its values."""
     parameters: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         parameters.setdefault(name, []).append(value)
@@ -191,7 +210,7 @@ def _page_query(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
     return page
 
 
-def _wants_content(parameters: Mapping[str, list[str]]) -> bool:
+def wants_content(parameters: Mapping[str, list[str]]) -> bool:
     """Whether `include[]` asks for what a file search found. Several values may come joined by commas."""
     values = [value for given in parameters.get("include[]", ()) for value in given.split(",")]
     for value in values:

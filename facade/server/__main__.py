@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from threading import Event
 
+from facade.archive import BusyError
 from facade.server import Store, write_sample
 
 _KEY_VARIABLE = "THREAD_RUNS_SERVER_KEY"
@@ -18,13 +19,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve as `arguments` (None: the command line) say, and print the base URL and the ids of the first threads."""
     parser = argparse.ArgumentParser(
         prog="python -m facade.server",
-        description="Serve the runs and run steps in a database, for reading.",
+        description="Serve the threads, messages, runs and run steps in a database, for reading.",
         epilog=f"With the environment variable {_KEY_VARIABLE} set, requests must carry its value as their API key.",
     )
     parser.add_argument("database", help="the SQLite file, as facade.server.Store writes it")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--sample", action="store_true", help="write the sample thread into the database first")
+    parser.add_argument(
+        "--assistant", action="store_true", help="let a scripted assistant answer: runs can be started, and are written"
+    )
     options = parser.parse_args(arguments)
     api_key = os.environ.get(_KEY_VARIABLE) or None
     try:
@@ -37,15 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.sample:
             write_sample(options.database)
-        with Store(options.database, read_only=True) as store:
+        with Store(options.database, read_only=not options.assistant) as store:
             thread_ids = store.thread_ids()
-        with serve(options.database, host=options.host, port=options.port, api_key=api_key) as base_url:
+        asked = {"host": options.host, "port": options.port, "assistant": options.assistant}
+        with serve(options.database, api_key=api_key, **asked) as base_url:
             print(f"Serving {_printable(options.database)} at {base_url} (Ctrl-C stops it)", flush=True)
             print(f"Threads: {len(thread_ids)}", *map(_printable, thread_ids[:5]), flush=True)
             Event().wait()
     except KeyboardInterrupt:
         pass
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except (OSError, ValueError, BusyError, ModuleNotFoundError, sqlite3.Error) as error:
         parser.exit(1, f"{parser.prog}: {_advice(error, options)}\n")
 
 

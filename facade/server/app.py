@@ -1,24 +1,31 @@
-"""The read side of the API as an ASGI application over an archive."""
+"""The API as an ASGI application over an archive: its read side, and with the scripted assistant the rest."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from hmac import compare_digest
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from facade.archive._answering import PAUSE_SEC, Answer, RefusedError, attempts, error_answer
+from facade.archive._answering import Answer, RefusedError, attempts, error_answer
 from facade.archive._store import Store
+from facade.server._pausing import first
+
+if TYPE_CHECKING:
+    from facade.server._performing import Performer
 
 _log = logging.getLogger("facade.server")
+
+_MAX_BODY_BYTES = 4 << 20
 
 
 def create_app(
@@ -28,8 +35,9 @@ def create_app(
     prefix: str = "/v1",
     whole: bool = False,
     any_host: bool | None = None,
+    assistant: bool = False,
 ) -> Application:
-    """The ASGI application that serves an archive, which is opened for reading only and closed at shutdown.
+    """The ASGI application that serves an archive, and closes it at shutdown. Without `assistant` it writes nothing.
 
     Requests are answered below any prefix, or none; they need no `OpenAI-Beta`, and `api-version` counts for nothing.
 
@@ -42,22 +50,51 @@ def create_app(
         any_host: True answers requests whatever host they are meant for; False wants a loopback name in `Host`, on
             connections over loopback, so that no page in a browser can read the archive by a name of its own
             (others get 421); None is True with an `api_key`, False without
+        assistant: True lets a scripted assistant answer: threads, messages and runs can be made, and are written into
+            the file, which is made when missing, and which nobody else may write meanwhile
 
-    Raises FileNotFoundError and DamagedError (a ValueError) as `Store` does, and ValueError for a blank key.
+    Raises FileNotFoundError and DamagedError (a ValueError) as `Store` does, and ValueError for a blank key; with
+    `assistant` BusyError where the file is being written, and ValueError for an archive that was read from an endpoint.
     """
     if api_key is not None and not api_key.strip():
         raise ValueError("The server's api_key is blank: give a key, or None to serve without one.")
     # The application waits for locks itself, without holding up other answers.
-    store = Store(database, read_only=True, busy_timeout_sec=0)
-    return Application(store, api_key, is_whole=whole, any_host=api_key is not None if any_host is None else any_host)
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(database, read_only=not assistant, busy_timeout_sec=0))
+        performer = _performer(store, stack) if assistant else None
+        any_host = api_key is not None if any_host is None else any_host
+        return Application(store, api_key, performer, stack.pop_all().close, is_whole=whole, any_host=any_host)
+
+
+def _performer(store: Store, stack: ExitStack) -> Performer:
+    try:
+        from facade.server._performing import Performer
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "jsonschema":
+            raise
+        remedy = "pip install jsonschema (in a checkout: pip install '.[server]')"
+        raise ModuleNotFoundError(f"the assistant needs jsonschema: {remedy}", name=error.name) from error
+    stack.enter_context(store.writing())
+    return Performer(store)
 
 
 class Application:
     """Answers in the event loop: a query takes less time than handing it to a thread."""
 
-    def __init__(self, store: Store, api_key: str | None, *, is_whole: bool, any_host: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        api_key: str | None,
+        performer: Performer | None,
+        close: Callable[[], None],
+        *,
+        is_whole: bool,
+        any_host: bool,
+    ) -> None:
         self._store = store
         self._api_key = api_key
+        self._performer = performer
+        self._close = close
         self._is_whole = is_whole
         self._any_host = any_host
 
@@ -67,25 +104,34 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] == "http":
             request_id = f"req_{uuid4().hex}"
-            found = await self._answer(scope, request_id)
-            headers = {"x-request-id": request_id, **found.headers}
-            response = Response(found.body, found.status, headers, media_type="application/json")
+            found = await self._answer(scope, receive, request_id)
+            headers = {"x-request-id": request_id}
+            if isinstance(found, Answer):
+                headers |= found.headers
+                response = Response(found.body, found.status, headers, media_type="application/json")
+            else:
+                headers["cache-control"] = "no-cache"
+                response = StreamingResponse(found, headers=headers, media_type="text/event-stream")
             await response(scope, receive, send)
 
     def close(self) -> None:
         """Close the archive. Closing twice does no harm."""
-        self._store.close()
+        self._close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
+            if message["type"] == "lifespan.startup" and self._performer is not None:
+                self._performer.begin()
             if message["type"] == "lifespan.shutdown":
+                if self._performer is not None:
+                    await self._performer.stop()
                 self.close()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
 
-    async def _answer(self, scope: Scope, request_id: str) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer | AsyncIterator[bytes]:
         path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
         query = scope["query_string"].decode("latin-1")
         try:
@@ -93,17 +139,34 @@ class Application:
                 _require_loopback_host(scope)
             if self._api_key is not None:
                 _require_key(scope, self._api_key)
-            for found in attempts(self._store, scope["method"], path, query, is_whole=self._is_whole):
-                if found is not None:
-                    return found
-                await asyncio.sleep(PAUSE_SEC)
-            raise AssertionError("the last attempt gives an answer")
+            if self._performer is not None and scope["method"] == "POST":
+                if not self._any_host:
+                    _require_own_origin(scope)
+                if (done := await self._performer.answer(path, query, await _body(receive))) is not None:
+                    return done
+            found = await first(attempts(self._store, scope["method"], path, query, is_whole=self._is_whole))
+            return (
+                found._replace(headers={**self._performer.headers(path), **found.headers}) if self._performer else found
+            )
         except RefusedError as error:
             return error.answer
         except Exception as error:
             _log.error("request %s failed: %s %s: %s", request_id, scope["method"], ascii(path), type(error).__name__)
             message = "The server failed on this request: look for its x-request-id in the server's log."
             return error_answer(500, message)
+
+
+async def _body(receive: Receive) -> bytes:
+    """A request's body. Raises RefusedError where it is too large."""
+    chunks, size, is_whole = [], 0, False
+    while not is_whole:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > _MAX_BODY_BYTES:
+            raise RefusedError(413, f"The body is too large: send at most {_MAX_BODY_BYTES:,} bytes.")
+        is_whole = not message.get("more_body", False)
+    return b"".join(chunks)
 
 
 def _values(scope: Scope, name: bytes) -> Iterator[str]:
@@ -142,3 +205,11 @@ def _require_loopback_host(scope: Scope) -> None:
     if not hosts or not all(map(is_loopback, hosts)):
         message = "This server answers requests to localhost only: use 127.0.0.1 or localhost in the address."
         raise RefusedError(421, message, code="misdirected_request")
+
+
+def _require_own_origin(scope: Scope) -> None:
+    """Refuse what a page of another site sends: a browser lets it post here, though not read the answer."""
+    for value in _values(scope, b"origin"):
+        if not is_loopback(urlsplit(value).hostname or ""):
+            message = "This server takes no requests from pages of other sites: ask from this machine."
+            raise RefusedError(403, message, code="foreign_origin")

@@ -23,6 +23,7 @@ def serve(
     api_key: str | None = None,
     prefix: str = "/v1",
     whole: bool = False,
+    assistant: bool = False,
 ) -> Iterator[str]:
     """Serve an archive from a thread of its own, as long as the `with` block lasts.
 
@@ -35,7 +36,7 @@ def serve(
         port: 0 takes a free one
         api_key: requests must carry it; None asks for none
         prefix: the path of the base URL: "" or a path such as "/v1". Requests are answered below any other too
-        whole: as for `create_app`
+        whole, assistant: as for `create_app`
 
     Raises what `create_app` raises, ValueError for another host than loopback without a key, and OSError when `host`
     and `port` can't be listened on.
@@ -43,7 +44,7 @@ def serve(
     on_loopback = is_loopback(host)
     if api_key is None and not on_loopback:
         raise ValueError(f"Others could read everything at {host!r}: give an api_key, or serve at 127.0.0.1.")
-    app = create_app(database, api_key=api_key, whole=whole, any_host=not on_loopback)
+    app = create_app(database, api_key=api_key, whole=whole, any_host=not on_loopback, assistant=assistant)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as listener:

@@ -85,7 +85,7 @@ def image(file_id: str) -> Json:
 def ended(status: str, after_sec: int, *, tokens: tuple[int, int] | None = None, **fields: Any) -> Json:
     """A run that has ended so many seconds after its beginning, with (prompt, completion) tokens."""
     times = {"started_at": 1} if status == "expired" else {"started_at": 1, _END[status]: after_sec}
-    return {"status": status, "usage": _usage(tokens), **times, **fields}
+    return {"status": status, "usage": usage(tokens), **times, **fields}
 
 
 def under_way(status: str, **fields: Any) -> Json:
@@ -170,10 +170,10 @@ def step_of(
     is_message = parts[0]["type"] == "message_creation"
     details = parts[0] if is_message else {"type": "tool_calls", "tool_calls": list(parts)}
     ends = {} if after_sec is None else {_END[status]: after_sec}
-    return {"status": status, "step_details": details, "usage": _usage(tokens), **ends, **fields}
+    return {"status": status, "step_details": details, "usage": usage(tokens), **ends, **fields}
 
 
-def _usage(tokens: tuple[int, int] | None) -> Json | None:
+def usage(tokens: tuple[int, int] | None) -> Json | None:
     if tokens is None:
         return None
     prompt, completion = tokens
@@ -213,8 +213,8 @@ def connected_agent(call_id: str, name: str, arguments: str, output: str, child:
     return {"id": call_id, "type": "connected_agent", "connected_agent": asked}
 
 
-def mcp(call_id: str, server: str, name: str, arguments: str, output: str) -> Json:
-    """A call of a tool server's tool; all of it stands beside the type."""
+def mcp(call_id: str, server: str, name: str, arguments: str, output: str | None) -> Json:
+    """A call of a tool server's tool; all of it stands beside the type. No output: it waits for an approval."""
     called = {"server_label": server, "name": name, "arguments": arguments, "output": output}
     return {"id": call_id, "type": "mcp", **called}
 
