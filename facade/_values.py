@@ -41,6 +41,16 @@ def seconds_of(value: Any) -> float | None:
     return number / 1000 if number > 1e11 else number
 
 
+def nanoseconds_of(value: Any) -> int | None:
+    """A time in nanoseconds since 1970: exact, but for a float's last microsecond."""
+    number = seconds_of(value)
+    if number is None:
+        return None
+    if isinstance(value, int):
+        return value * (10**9 if number == value else 10**6)
+    return round(number * 10**6) * 1000
+
+
 def end_of(item: Mapping[str, Any]) -> float | None:
     """When a run or step ended; `expires_at` says so only where it did expire."""
     names = (*_ENDS, "expires_at") if item.get("status") == "expired" else _ENDS

@@ -26,6 +26,7 @@ COMMANDS = {
     "stop-thread-run": "Ask for RUN to be stopped.",
     "timeline": "Draw THREAD, or the threads of the archive FILE, as one page.",
     "usage": "Sum the tokens, seconds and failures of THREAD's runs, or of all runs in the archive FILE.",
+    "to-otlp": "Give THREAD's runs, or all runs in the archive FILE, as OpenTelemetry traces.",
 }
 
 

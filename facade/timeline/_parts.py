@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from facade._tool_calls import INPUTS, OUTPUTS, own_key
 from facade._values import first_of, json_text, list_of, number_of, text_of, value_in
 from facade.timeline._reading import Json
 
@@ -17,13 +18,6 @@ AT_MESSAGE = "@message"
 Part = list[Any]
 
 _EXCERPT = 200
-INPUTS = ("arguments", "input", "query", "requesturl", "request_payload")
-_RESULTS = ("output", "result", "response_payload")
-
-
-def own_key(call: Mapping[str, Any]) -> str | None:
-    """The key below which a tool call's particulars stand, where it has such."""
-    return next((key for key in (text_of(call.get("type")), "function") if isinstance(call.get(key), Mapping)), None)
 
 
 def call_parts(call: Any, *before: str | int) -> list[Part]:
@@ -53,7 +47,7 @@ def call_parts(call: Any, *before: str | int) -> list[Part]:
         found += [[_result_name(result), "said", *here, "content", number, "text"] for number in range(len(texts))]
         if not texts:
             found.append([_result_name(result), "", *here])
-    return found + [["Output", "", *within, key] for key in _RESULTS if part.get(key) is not None]
+    return found + [["Output", "", *within, key] for key in OUTPUTS if part.get(key) is not None]
 
 
 def _result_name(result: Any) -> str:
@@ -126,17 +120,7 @@ def outcome(part: Mapping[str, Any]) -> Any:
     outputs = part.get("outputs")
     if isinstance(outputs, list):
         return " ".join(text_of(value_in(item, "logs")) or text_of(value_in(item, "type")) for item in outputs)
-    return first_of(part, *_RESULTS)
-
-
-def calls_of(step: Json) -> list[Any]:
-    """The tool calls (elsewhere: activities) of a step."""
-    details = step.get("step_details")
-    for key in ("tool_calls", "activities"):
-        calls = value_in(details, key)
-        if isinstance(calls, list):
-            return calls
-    return []
+    return first_of(part, *OUTPUTS)
 
 
 def message_text(message: Any) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import facade
+from facade._served import NOT_SERVED, served
+from facade._tool_calls import child_of
 from facade._values import text_of
 
-T = TypeVar("T")
-
 Json = dict[str, Any]
-
-_NOT_SERVED = (404, 405, 501)
 
 
 @dataclass
@@ -68,7 +66,7 @@ def _read_called_runs(
             if run_id in known:
                 continue
             known.add(run_id)
-            run = _served(lambda t=thread_id, r=run_id: client.runs.get(t, r).to_dict())  # type: ignore[misc]
+            run = served(lambda t=thread_id, r=run_id: client.runs.get(t, r).to_dict())  # type: ignore[misc]
             if run is not None:
                 called.setdefault(thread_id, ReadThread(thread_id, is_called=True)).runs.append(run)
         for thread_id, part in called.items():
@@ -93,15 +91,6 @@ def _called_runs(one: ReadThread) -> Iterator[tuple[str, str]]:
                     yield thread_id, run_id
 
 
-def child_of(call: Any) -> tuple[str, str]:
-    """The ids of the run and thread that a connected agent answered in: blank where it names none."""
-    if not isinstance(call, Mapping) or call.get("type") != "connected_agent":
-        return "", ""
-    part = call.get("connected_agent")
-    both = {**call, **part} if isinstance(part, Mapping) else call
-    return text_of(both.get("run_id")), text_of(both.get("thread_id"))
-
-
 def _read_rest(
     client: facade.Client,
     one: ReadThread,
@@ -118,13 +107,13 @@ def _read_rest(
                 last = text_of(step.run_id) or last  # they come grouped
                 one.steps.setdefault(last, []).append(step.to_dict())
     except facade.APIStatusError as error:
-        if error.status_code not in _NOT_SERVED:
+        if error.status_code not in NOT_SERVED:
             raise
         one.notes.append(f"Not all steps could be read: the server answered {error.status_code}.")
     # Clients without these, and servers without them, give a page without them.
     resource = getattr(client, "messages", None)
     if messages and resource is not None:
-        read_messages = _served(lambda: [item.to_dict() for item in resource.all(one.thread_id)])
+        read_messages = served(lambda: [item.to_dict() for item in resource.all(one.thread_id)])
         if read_messages is None:
             one.notes.append("The server has no messages for this thread.")
         one.messages = read_messages or []
@@ -134,24 +123,14 @@ def _read_rest(
         if assistants is None or not name:
             continue
         if name not in names:
-            names[name] = _served(lambda id_=name: text_of(assistants.get(id_).to_dict().get("name")))  # type: ignore[misc]
+            names[name] = served(lambda id_=name: text_of(assistants.get(id_).to_dict().get("name")))  # type: ignore[misc]
         if names[name]:
             one.assistants[name] = names[name] or ""
 
 
 def _read_thread(client: facade.Client, thread_id: str) -> Json | None:
     threads = getattr(client, "threads", None)
-    return None if threads is None else _served(lambda: dict(threads.get(thread_id).to_dict()))
-
-
-def _served(ask: Callable[[], T]) -> T | None:
-    """What it gives, or None where the server has no such thing; other errors are raised."""
-    try:
-        return ask()
-    except facade.APIStatusError as error:
-        if error.status_code not in _NOT_SERVED:
-            raise
-        return None
+    return None if threads is None else served(lambda: dict(threads.get(thread_id).to_dict()))
 
 
 def _each(threads: Any) -> Iterable[Any]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from facade._tool_calls import INPUTS, calls_of, child_of, own_key
 from facade._values import first_of, json_text, seconds_of, text_of, tokens_of, value_in
 from facade.timeline._parts import (
-    INPUTS,
     call_parts,
-    calls_of,
     excerpt,
     fault,
     fault_parts,
@@ -21,10 +20,9 @@ from facade.timeline._parts import (
     message_parts,
     message_text,
     outcome,
-    own_key,
     step_parts,
 )
-from facade.timeline._reading import Json, ReadThread, child_of
+from facade.timeline._reading import Json, ReadThread
 from facade.timeline._times import GOING_ON, busy_spans, end_what_goes_on, interval
 
 _GOES_WRONG = ("failed", "expired", "incomplete", "requires_action")
