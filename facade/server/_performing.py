@@ -57,6 +57,7 @@ class Performer:
 
     async def answer(self, path: str, query: str, body: bytes) -> Answer | AsyncIterator[bytes] | None:
         """The answer to a POST: whole, or a stream of events; None where nothing is written at that path."""
+        self.begin()  # a server that mounts the application may leave out its start
         operation = self._writing.operation(path)
         if operation is None:
             return None

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from facade.server._scene import Scene
-from facade.server.sample_parts import Json, call, code, file_search, image, mcp, text
+from facade.server.sample_parts import Json, code, file_search, image, mcp, text
+from facade.server.sample_parts import function as function_call
 
 
 class Say(NamedTuple):
@@ -140,7 +141,10 @@ def _functions(scene: Scene) -> list[Json]:
         wanted = [function for function in known if _is_asked_for(function["name"], asked)]
         if choice == "required":
             wanted = wanted or known[:1]
-    return [call("", function["name"], json.dumps(_arguments(function, scene.question))) for function in wanted]
+    return [
+        function_call("", function["name"], json.dumps(_arguments(function, scene.question)), None)
+        for function in wanted
+    ]
 
 
 def _is_asked_for(name: str, asked: str) -> bool:
