@@ -1,4 +1,4 @@
-"""The main job from nothing: serves a sample thread on loopback and reads all of it through the facade.
+"""The main job from nothing: serves a sample thread on loopback, reads all of it through the facade, and starts a run.
 
     python scripts/demo.py
 
@@ -18,15 +18,16 @@ from facade.commands._table import Table
 from facade.server import serve, write_sample
 
 PAGE = Path("build/timeline.html")
+QUESTION = "Which loaves are free of nuts, and what does a seeded loaf cost?"
 
 
 def main() -> None:
-    """Prints every run of the sample thread, then every step of every run, and writes the page that shows them."""
+    """Prints the sample thread's runs and their steps, writes the page that shows them, and streams a run."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "sample.sqlite"
         thread_id = write_sample(database)
-        with serve(database) as api_base, facade.Client("any key will do", api_base=api_base) as client:
+        with serve(database, assistant=True) as api_base, facade.Client("any key will do", api_base=api_base) as client:
             print(f"The runs of {thread_id}, read from {api_base}\n")
             runs = []
             table = Table(RUNS)
@@ -42,6 +43,18 @@ def main() -> None:
             PAGE.parent.mkdir(exist_ok=True)
             timeline.write(client, thread_id, to=PAGE, include=facade.FILE_SEARCH_RESULT_CONTENT)
             print(f"\nThe same to look at: {PAGE}")
+            stream_a_run(client)
+
+
+def stream_a_run(client: facade.Client) -> None:
+    """Asks the server's assistant, which is a script, and prints its answer as it comes."""
+    print(f"\nA run, as it happens\n\n> {QUESTION}\n", flush=True)
+    thread = {"messages": [{"role": "user", "content": QUESTION}]}
+    with client.runs.stream_with_thread("asst_bakery", thread=thread) as stream:
+        for piece in stream.text():
+            print(piece, end="", flush=True)
+    run = stream.result()
+    print(f"\n\n{run.id} is {run.status}, with steps {', '.join(step.id for step in stream.steps)}")
 
 
 if __name__ == "__main__":

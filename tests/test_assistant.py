@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.resources import files
@@ -19,6 +22,7 @@ import facade
 from facade import archive
 from facade._exchange import Pause
 from facade.server import Store, _assistant, create_app, serve, write_sample
+from facade.server.__main__ import main
 from facade.server._assistant import Assistant, awaited
 from facade.server._objects import run_of
 from facade.server._scene import Event, Scene
@@ -103,6 +107,7 @@ class Stage:
         (NUTS, "completed", "free of nuts【4:0†allergens.md】"),
         ("Is there anything without gluten?", "completed", "found nothing"),
         ("What does a rye roll cost?", "completed", "rye roll: 0.95【4:0†prices.csv】."),
+        ("What does a seeded loaf cost, and has it nuts?", "completed", "is not. seeded loaf: 5.20【4:1†prices.csv】."),
         (FLOUR, "completed", "192.2 kg"),
         (POSTER, "completed", "hangs at the door"),
         (OVENS, "failed", "A moment"),
@@ -696,6 +701,40 @@ class TestFile:
             with Store(path) as store, store.transaction():
                 sqlite3.connect(path).close()
             until(http, run, "completed")
+
+
+class TestCommand:
+    def test_it_serves_the_assistant_and_survives_being_killed(self, tmp_path: Path) -> None:
+        """`--assistant` makes the file; what a killed server left can be read at once, and the next one tidies up."""
+        path = tmp_path / "killed.db"
+        command = [sys.executable, "-m", "facade.server", str(path), "--assistant", "--port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            base_url = re.findall(r"http://127\.0\.0\.1:\d+/v1", process.stdout.readline())[0]
+            with httpx.Client(base_url=base_url) as http:
+                run = until(http, started(http, POSTER), "in_progress")
+            process.kill()
+        assert archive.verify(path).unfinished == (run["id"],)
+        with serve(path, assistant=True) as base_url, httpx.Client(base_url=base_url) as http:
+            until(http, run, "failed")
+
+    def test_a_file_that_is_being_written_is_one_line(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """No traceback, and exit code 1."""
+        path = tmp_path / "busy.db"
+        with serve(path, assistant=True), pytest.raises(SystemExit) as caught:
+            main([str(path), "--assistant", "--port", "0"])
+        assert caught.value.code == 1
+        error = capsys.readouterr().err
+        assert (error.count("\n"), "being written" in error) == (1, True)
+
+    def test_a_missing_library_is_named(self, tmp_path: Path) -> None:
+        """Without jsonschema the server serves, and the assistant says what to install."""
+        program = (
+            "import sys; sys.modules['jsonschema'] = None; from facade.server import create_app;"
+            f"create_app({str(tmp_path / 'x.db')!r}, assistant=True)"
+        )
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert "the assistant needs jsonschema: pip install jsonschema" in result.stderr
 
 
 # Clients

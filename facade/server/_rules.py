@@ -99,8 +99,8 @@ def _stages(scene: Scene) -> Iterator[Stage]:
         yield UseTools(tuple(functions))
     elif functions:
         yield from (UseTools((function,)) for function in functions)
-    if "file_search" in tools and (found := _found(asked)) is not None:
-        yield UseTools((file_search("", *found),))
+    if "file_search" in tools:
+        yield from (UseTools((file_search("", *found),)) for found in _searches(asked))
     if "code_interpreter" in tools and "flour" in asked and "week" in asked:
         outputs = ({"type": "logs", "logs": "192.2 kg\n"}, {"type": "image", "image": {"file_id": "file-flour-chart"}})
         yield UseTools((code("", _SOURCE, *outputs),))
@@ -209,18 +209,19 @@ def _before(asked: str, unit: str) -> float | None:
 # Files
 
 
-def _found(asked: str) -> list[tuple[str, str, float, str]] | None:
-    """What a search in the bakery's files gives; None where nothing is looked for."""
+def _searches(asked: str) -> Iterator[list[tuple[str, str, float, str]]]:
+    """What each search in the bakery's files finds: (file id, file name, score, text)."""
     if re.search(r"\bnuts?\b(?! cake)|allerg", asked):
-        return [
+        yield [
             ("file-allergens", "allergens.md", 0.93, "Rye loaf, seeded loaf, baguette: no nuts, no traces."),
             ("file-recipes", "recipes.md", 0.71, "Walnut spelt: 180 g of walnuts to the kilo of flour."),
         ]
     if re.search(r"\b(cost|price)", asked):
         item = _item(asked)
         lines = [f"{name};{eur:.2f}" for name, eur in PRICES.items() if item in (None, name)]
-        return [("file-prices", "prices.csv", 0.88, "\n".join(lines))]
-    return [] if "gluten" in asked else None
+        yield [("file-prices", "prices.csv", 0.88, "\n".join(lines))]
+    if "gluten" in asked:
+        yield []
 
 
 # Answers
@@ -228,7 +229,8 @@ def _found(asked: str) -> list[tuple[str, str, float, str]] | None:
 
 def _answer(scene: Scene) -> Iterator[Json]:
     """The parts of the answer, out of what the tools gave."""
-    sentences, cited = [], []
+    sentences: list[str] = []
+    cited: list[tuple[str, str]] = []
     for done in scene.calls():
         match done["type"]:
             case "function":
@@ -243,7 +245,7 @@ def _answer(scene: Scene) -> Iterator[Json]:
             case "code_interpreter":
                 sentences.append("The poster hangs at the door.")
             case "file_search":
-                sentence, citations = _quoted(done["file_search"]["results"])
+                sentence, citations = _quoted(done["file_search"]["results"], len(cited))
                 sentences.append(sentence)
                 cited += citations
     if not sentences:
@@ -267,12 +269,12 @@ def _told(name: str, output: str) -> str:
     return f"{name} says: {output}"
 
 
-def _quoted(results: list[Json]) -> tuple[str, list[tuple[str, str]]]:
-    """What a search found, in a sentence, and what that cites."""
+def _quoted(results: list[Json], place: int) -> tuple[str, list[tuple[str, str]]]:
+    """What a search found, in a sentence, and what that cites; `place` is how many citations stand before."""
     if not results:
         return "I found nothing about that in our files.", []
     first = results[0]
-    mark = f"【4:0†{first['file_name']}】"
+    mark = f"【4:{place}†{first['file_name']}】"
     if first["file_id"] == "file-allergens":
         sentence = f"Rye, seeded loaf and baguette are free of nuts{mark}. The walnut spelt is not."
     else:
