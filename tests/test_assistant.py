@@ -26,6 +26,7 @@ from facade.server.__main__ import main
 from facade.server._assistant import Assistant, awaited
 from facade.server._objects import run_of
 from facade.server._scene import Event, Scene
+from facade.server._writing import Writing
 from facade.server.sample import EMPTY_THREAD_ID, SAMPLE_THREAD_ID
 from facade.server.sample_parts import assistant
 
@@ -456,6 +457,14 @@ class TestRuns:
         run = post(http, path, {**RUN, "tools": [tool], "tool_resources": resources})
         assert run["tools"] == [tool]
         assert awaited(until(http, run, "requires_action"))[0]["server_label"] == "granary"
+
+    def test_a_run_that_the_assistant_cannot_carry_out_has_failed(self, http: httpx.Client) -> None:
+        """Where its own rules break down on a function's parameters, the stream and the run say so."""
+        function = {"name": "odd", "parameters": {"properties": {"a": {"type": {}}}}}
+        body = {**RUN, "tools": [{"type": "function", "function": function}], "tool_choice": "required"}
+        events = streamed(http, f"/threads/{thread_with(http)}/runs", body)
+        assert [name for name, _ in events][-2:] == ["thread.run.failed", "done"]
+        assert events[-2][1]["last_error"]["code"] == "server_error"
 
     def test_metadata_can_be_changed_while_it_goes_on(self, http: httpx.Client) -> None:
         """The change outlives what happens to the run afterwards."""
@@ -935,6 +944,22 @@ class TestOurs:
         with client.runs.stream_tool_outputs(run, {call.id: {"free": 9}}) as stream:
             assert "".join(stream.text()) == "9 are free."
             assert stream.result().status == "completed"
+
+    def test_a_file_that_fails_ends_the_stream(
+        self, api: Any, origin: str, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The server says `error`, and the client raises it."""
+        happen = Writing.happen
+
+        def fail(writing: Writing, scene: Scene, events: tuple[Event, ...]) -> Scene:
+            if events[-1].name == "thread.run.queued":
+                return happen(writing, scene, events)
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(Writing, "happen", fail)
+        with pytest.raises(facade.StreamError, match="assistant failed") as caught:
+            api.client(f"{origin}/v1").runs.stream(thread_with(http, "hello"), BAKERY).result()
+        assert caught.value.run.status == "queued"
 
     def test_wait_and_cancel(self, api: Any, origin: str, http: httpx.Client) -> None:
         """Cancelled, waited for, and checked."""

@@ -27,7 +27,7 @@ _POLL_HINT = {"openai-poll-after-ms": "100"}
 _Listener = asyncio.Queue[Event | None]
 
 _STOPPED = {"code": "server_error", "message": "The server was stopped while the run was under way."}
-_BROKEN = {"message": "The assistant failed: look into the server's log.", "type": "server_error"}
+_BROKEN = {"code": "server_error", "message": "The assistant failed: look into the server's log."}
 
 
 def new_id(kind: str) -> str:
@@ -140,25 +140,31 @@ class Performer:
         try:
             if is_stopped:
                 await self._happen(scene, assistant.end("failed", last_error=_STOPPED))
-            try:
-                async with asyncio.timeout(
-                    scene.run["expires_at"] - self._clock() if scene.status not in ENDED else None
-                ):
-                    for act in assistant.work():
-                        if isinstance(act, Pause):
-                            await asyncio.sleep(act.sec)
-                        else:
-                            await self._happen(scene, act)
-                    self._hush(scene)
-                    if scene.status not in ENDED:
-                        await asyncio.Event().wait()  # an answer or a cancel puts another task in place of this one
-            except TimeoutError:
-                await self._happen(scene, assistant.end("expired"))
-                self._hush(scene)
+            else:
+                await self._work(scene, assistant)
         except Exception as error:
-            _log.error("run %s cannot go on: %s: %s", scene.run["id"], type(error).__name__, error)
-            self._publish(scene, [Event("error", _BROKEN | {"code": None, "param": None})])
-            self._hush(scene)
+            run_id = scene.run["id"]
+            _log.error("run %s cannot go on: %s: %s", run_id, type(error).__name__, error)
+            try:
+                await self._happen(scene, assistant.end("failed", last_error=_BROKEN))
+            except Exception:
+                self._writing.scenes.pop(run_id, None)
+                self._publish(scene, [Event("error", _BROKEN | {"type": "server_error", "param": None})])
+        self._hush(scene)
+
+    async def _work(self, scene: Scene, assistant: Assistant) -> None:
+        try:
+            async with asyncio.timeout(scene.run["expires_at"] - self._clock()):
+                for act in assistant.work():
+                    if isinstance(act, Pause):
+                        await asyncio.sleep(act.sec)
+                    else:
+                        await self._happen(scene, act)
+                self._hush(scene)
+                if scene.status not in ENDED:
+                    await asyncio.Event().wait()  # an answer or a cancel puts another task in place of this one
+        except TimeoutError:
+            await self._happen(scene, assistant.end("expired"))
 
     async def _happen(self, scene: Scene, events: tuple[Event, ...]) -> None:
         found = await first(patiently(partial(self._writing.happen, scene, events)))

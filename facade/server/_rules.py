@@ -179,7 +179,7 @@ def _argument(name: str, schema: Any, question: str, numbers: Iterator[float]) -
     if values := schema.get("enum"):
         return next((value for value in values if str(value).lower() in asked), values[0])
     kind = schema.get("type", "string")
-    kind = kind[0] if isinstance(kind, list) else kind
+    kind = next(iter(kind), "string") if isinstance(kind, list) else kind
     if kind in ("integer", "number"):
         number = next(numbers, 1)
         return int(number) if kind == "integer" else number

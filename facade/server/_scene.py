@@ -53,7 +53,7 @@ class Scene:
                     self.run = data
                 case "thread.run.step":
                     self.steps[data["id"]] = data
-                case "thread.message":
+                case "thread.message" if data["run_id"] == self.run["id"]:
                     self.messages[data["id"]] = data
 
     def calls(self) -> list[Json]:

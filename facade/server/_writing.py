@@ -221,7 +221,8 @@ class Writing:
         """What the thread's user said last, up to a time."""
         rows = self._store.rows(
             "SELECT json FROM messages WHERE thread_id = ? AND (? IS NULL OR created_at <= ?)"
-            " AND json_extract(json, '$.role') = 'user' ORDER BY created_at DESC, seq DESC LIMIT 1",
+            " AND CASE WHEN json_valid(json) THEN json_extract(json, '$.role') END = 'user'"
+            " ORDER BY created_at DESC, seq DESC LIMIT 1",
             *(thread_id, until, until),
         )
         return question_of([json.loads(text) for (text,) in rows])
