@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench docs pin spec-diff update-spec generate clean
+.PHONY: help demo test soak check mutants bench docs pin spec-diff update-spec generate clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,11 @@ check: $(READY) ## format, lint, types, and whether the generated code is what t
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/shellcheck scripts/spec/*.sh .ci/run
 
+mutants: $(READY) ## change the core in small ways and say what no test notices: [MODULES="_paging errors"] [SAMPLE=40]
+	$(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check cosmic-ray==8.7.0
+	.venv-mutants/bin/python scripts/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULES)
+
 bench: ## measure beside other clients, in an environment of its own; writes the tables of docs/performance.md
 	$(PYTHON) -m scripts.bench
 
@@ -58,4 +63,4 @@ generate: $(READY) ## make generated/ from the pinned spec, and the sync client 
 	$(BIN)/python scripts/unasync.py
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .venv-bench .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist docs/reference
+	rm -rf $(VENV) .venv-bench .venv-mutants .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist docs/reference
