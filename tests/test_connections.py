@@ -39,6 +39,7 @@ from wire import (
 )
 
 import facade
+from facade._sync import pool
 
 PATIENCE_SEC = 3.0
 """How long a test waits for what should come at once, before it fails."""
@@ -255,6 +256,20 @@ class TestClosing:
             server.url = base
             failure = with_client(server, work)
         assert is_clear(failure)
+        assert until(lambda: server.open_connections == 0)
+
+    def test_about_to_be_under_way(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A call that takes its connection in the very moment of closing ends too."""
+
+        class Late(pool.Connection):
+            def __init__(self, *arguments: Any) -> None:
+                client.close()
+                super().__init__(*arguments)
+
+        server = serve((HANG,))
+        client = facade.Client(KEY, api_base=server.url, verify=TRUSTED)
+        monkeypatch.setattr(pool, "Connection", Late)
+        assert is_clear(begin(get, client).exception(PATIENCE_SEC))
         assert until(lambda: server.open_connections == 0)
 
     def test_waiting_for_a_retry(self, serve: Serve) -> None:

@@ -57,6 +57,8 @@ class AsyncPool:
         if connection is None:
             connection = AsyncConnection(route)
         self._busy.add(connection)
+        if self.is_closed:  # in this very moment, by another thread, which may not have seen this connection
+            connection.abort()
         return connection
 
     def release(self, connection: AsyncConnection, keep: bool) -> None:

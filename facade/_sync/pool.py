@@ -58,6 +58,8 @@ class Pool:
         if connection is None:
             connection = Connection(route)
         self._busy.add(connection)
+        if self.is_closed:  # in this very moment, by another thread, which may not have seen this connection
+            connection.abort()
         return connection
 
     def release(self, connection: Connection, keep: bool) -> None:
