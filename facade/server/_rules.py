@@ -279,5 +279,5 @@ def _quoted(results: list[Json], place: int) -> tuple[str, list[tuple[str, str]]
         sentence = f"Rye, seeded loaf and baguette are free of nuts{mark}. The walnut spelt is not."
     else:
         items = [line.split(";") for line in first["content"][0]["text"].splitlines()]
-        sentence = ", ".join(f"{item}: {eur}" for item, eur in items) + f"{mark}."
+        sentence = ", ".join(f"{item.capitalize()}: {eur}" for item, eur in items) + f"{mark}."
     return sentence, [(first["file_id"], mark)]
