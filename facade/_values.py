@@ -94,6 +94,15 @@ def json_text(value: Any) -> str:
         return json.dumps(_speakable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def sound(text: str) -> str:
+    """The text with a replacement character for each lone surrogate, for what takes Unicode alone."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def _speakable(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _speakable(item) for key, item in value.items()}

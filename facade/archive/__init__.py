@@ -4,6 +4,8 @@ archive.export(client, ["thread_abc"], "archive.db")    reads threads into a fil
 archive.client("archive.db")    a `facade.Client` that reads the file
 archive.verify("archive.db")    what is in it, and whether it is whole
 archive.thread_ids("archive.db")    the ids of its threads
+archive.frame("archive.db", "runs")    a table of it as a data frame: of pandas, polars or Arrow
+archive.to_parquet("archive.db", "folder")    its tables as Parquet files
 """
 
 from __future__ import annotations
@@ -14,5 +16,17 @@ from facade.archive._report import Report
 from facade.archive._store import thread_ids
 from facade.archive._transport import async_client, client
 from facade.archive._verify import verify
+from facade.archive.frames import frame, to_parquet
 
-__all__ = ["BusyError", "DamagedError", "Report", "async_client", "client", "export", "thread_ids", "verify"]
+__all__ = [
+    "BusyError",
+    "DamagedError",
+    "Report",
+    "async_client",
+    "client",
+    "export",
+    "frame",
+    "thread_ids",
+    "to_parquet",
+    "verify",
+]

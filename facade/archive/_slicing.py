@@ -67,6 +67,33 @@ def slice_page(reply: Reply) -> Page[Item]:
     return Page([Item(item, value) for item, value in items], envelope)
 
 
+def slice_items(text: str, *path: str) -> list[tuple[str, Any]]:
+    """The items of the array that these keys lead to in an object's text: each one's own text and value.
+
+    None where there is no such array. Raises ValueError or IndexError where the text is no JSON object.
+    """
+    at = _skip(text, 0)
+    for key in path:
+        found = _member(text, at, key) if text[at] == "{" else None
+        if found is None:
+            return []
+        at = found
+    return _items(text, at)[0] if text[at] == "[" else []
+
+
+def _member(text: str, at: int, wanted: str) -> int | None:
+    """Where the value of an object's member begins; of several of that name the last one counts, as everywhere."""
+    found = None
+    at = _expect(text, at, "{")
+    while text[at] == '"':
+        key, at = scanstring(text, at + 1)
+        at = _expect(text, _skip(text, at), ":")
+        found = at if key == wanted else found
+        at = _skip(text, _decode(text, at)[1])
+        at = _expect(text, at, ",") if text[at] == "," else at
+    return found
+
+
 class _Items(list[tuple[str, Any]]):
     """Each item of an array: its text and its value."""
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "timeline": "Draw THREAD, or the threads of the archive FILE, as one page.",
     "usage": "Sum the tokens, seconds and failures of THREAD's runs, or of all runs in the archive FILE.",
     "to-otlp": "Give THREAD's runs, or all runs in the archive FILE, as OpenTelemetry traces.",
+    "to-parquet": "Write the tables of the archive FILE, or of THREAD, as Parquet files into DIR.",
 }
 
 

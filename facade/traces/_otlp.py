@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from facade._values import sound
 from facade._version import __version__
 
 Json = dict[str, Any]
@@ -49,11 +50,6 @@ def _any_value(value: Any) -> Json:
     if isinstance(value, list):
         return {"arrayValue": {"values": [_any_value(item) for item in value]}}
     return {"stringValue": sound(str(value))}
-
-
-def sound(text: str) -> str:
-    """The text with a replacement character for each lone surrogate, which the protocol has no form for."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def status(error_type: str | None, message: str = "") -> Json:
