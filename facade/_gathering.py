@@ -27,6 +27,10 @@ NODE_BYTES = 16
 """What each key and each item counts for besides its text, so that a great many empty ones count too."""
 
 
+MAX_DEPTH = 100
+"""The deepest nesting of a step or message that is merged; what the protocol has in it is less than 20 deep."""
+
+
 class Gathering:
     """Takes each event's data, and knows the run, the steps and the messages that they make.
 
@@ -64,7 +68,7 @@ class Gathering:
             text that it adds.
 
         Raises:
-            APIResponseError: the steps and messages hold more than they may.
+            APIResponseError: the steps and messages hold more than they may, or one is too deep.
         """
         kind = _kind(event)
         object_id = data.get("id") if isinstance(data, dict) else None
@@ -74,6 +78,8 @@ class Gathering:
         if kind == "thread.run":
             self.run = model
             return model, ()
+        if _is_too_deep(data):
+            raise APIResponseError(f"an event of the stream is nested more than {MAX_DEPTH} deep")
         objects = self._objects[kind.removesuffix(".delta")]
         if object_id not in objects:
             objects[object_id] = _Object({"id": object_id, "object": kind.removesuffix(".delta")})
@@ -188,6 +194,16 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> None:
             old[key].write(new or "")
         else:
             old[key] = _open(new)
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        parents = [parent.values() if isinstance(parent, dict) else parent for parent in level]
+        level = [item for parent in parents for item in parent if isinstance(item, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def _is_index(value: Any) -> TypeGuard[int]:

@@ -310,6 +310,21 @@ def test_what_is_replaced_is_not_held() -> None:
         take(gathering, "thread.message.delta", message_delta({"index": 0, "annotations": "y" * 1000}))
 
 
+@pytest.mark.parametrize("shape", ['{"x": %s}', "[%s]", '[{"index": 0, "value": %s}]'])
+@pytest.mark.parametrize("depth", [20, 90, 150, 450, 900])
+def test_depth(depth: int, shape: str) -> None:
+    """What is nested too deep to be merged is an error of ours; all else can be read to its bottom."""
+    text = "1"
+    for _ in range(depth // (2 if "index" in shape else 1)):
+        text = shape % text
+    events = [("thread.message.delta", {"id": "msg_1", "delta": {"y": json.loads(text)}})] * 2
+    if depth < 100:
+        touch(gathered(*events).messages[0])
+    else:
+        with pytest.raises(facade.APIResponseError, match="deep"):
+            gathered(*events)
+
+
 def test_empty_items_count() -> None:
     """A great many items with nothing in them are more than there is room for, too."""
     deltas = [("thread.message.delta", message_delta({"index": number * 10**12})) for number in range(1000)]
