@@ -64,9 +64,16 @@ class TestLog:
         caplog.set_level(logging.WARNING, "facade")
         api.client(serve(answer(a_run(**fields)))).runs.get("thread_1", "run_1")
         (record,) = [record for record in caplog.records if record.name == "facade"]
-        assert "run_1" in record.getMessage()
-        assert word in record.getMessage()
-        assert "PRIVATE" not in record.getMessage()
+        how = "failed" if "last_error" in fields else "is incomplete"
+        assert record.getMessage() == f"run run_1 {how}: {word}"
+
+    @pytest.mark.parametrize(("length", "shown"), [(96, 100), (97, 102), (5_000, 102)])
+    def test_long_id(self, api: Api, serve: Serve, caplog: pytest.LogCaptureFixture, length: int, shown: int) -> None:
+        """An endless id is shown in part, and quoted."""
+        caplog.set_level(logging.WARNING, "facade")
+        failed = a_run("x" * length, last_error={"code": "server_error", "message": "PRIVATE"})
+        api.client(serve(answer(failed))).runs.get("thread_1", "run_1")
+        assert len(caplog.records[0].getMessage()) == shown + len("run  failed: server_error")
 
     def test_failed_step(self, api: Api, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
         """`get` of a failed step logs a WARNING; of a good one nothing."""

@@ -91,8 +91,11 @@ class TestAddresses:
         assert "two.localhost" in str(failure)
 
     @pytest.mark.parametrize("timeout_sec", [0, 4], ids=["no limit", "limit"])
-    def test_address_that_swallows(self, api: Api, serve: Serve, resolve: Any, timeout_sec: float) -> None:
+    def test_address_that_swallows(
+        self, api: Api, serve: Serve, resolve: Any, timeout_sec: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """An address that answers no connection does not keep the next one from being tried."""
+        monkeypatch.setattr("facade._network_sync.MAX_SHARE_SEC", 0.3)
         server = serve(RUN)
         with deaf_url("127.0.0.2", server.port):
             resolve("127.0.0.2", "127.0.0.1")
