@@ -1,6 +1,8 @@
 """Archives: threads, messages, runs, steps and assistants in one SQLite file, read without a network.
 
 archive.export(client, ["thread_abc"], "archive.db")    reads threads into a file
+archive.export_many(threads, to="folder", executor=pool)    the same by many workers, into many files
+archive.join("folder", "archive.db")    these files as one
 archive.client("archive.db")    a `facade.Client` that reads the file
 archive.verify("archive.db")    what is in it, and whether it is whole
 archive.thread_ids("archive.db")    the ids of its threads
@@ -12,7 +14,9 @@ from __future__ import annotations
 
 from facade.archive._errors import BusyError, DamagedError
 from facade.archive._export import export
+from facade.archive._many import export_many
 from facade.archive._report import Report
+from facade.archive._shards import join
 from facade.archive._store import thread_ids
 from facade.archive._transport import async_client, client
 from facade.archive._verify import verify
@@ -25,7 +29,9 @@ __all__ = [
     "async_client",
     "client",
     "export",
+    "export_many",
     "frame",
+    "join",
     "thread_ids",
     "to_parquet",
     "verify",

@@ -19,7 +19,7 @@ PARENTS: dict[Kind, tuple[str, ...]] = {
 }
 """The columns that say what an object belongs to."""
 
-MAY_BE_BARE = ("threads", "assistants")
+MAY_BE_BARE: tuple[Literal["threads", "assistants"], ...] = ("threads", "assistants")
 """Objects that may be known by their ids alone, until they are read."""
 
 

@@ -94,7 +94,7 @@ def export(
         raise RuntimeError("this client is closed; make a new one")
     thread_ids = list(dict.fromkeys(map(thread_key, [threads] if is_one(threads) else threads)))
     wanted = include_values(include)
-    rate = Rate(check_concurrency("concurrency", concurrency), _check_rate(max_rate))
+    rate = Rate(check_concurrency("concurrency", concurrency), check_rate(max_rate))
     with _as_ours(to), writer_lock(to), Store(to) as store:
         _check_base(store, client._settings.base, merge)
         number = _begin(store)
@@ -157,7 +157,8 @@ def export(
     return report
 
 
-def _check_rate(max_rate: Any) -> float | None:
+def check_rate(max_rate: Any) -> float | None:
+    """A rate as a number of requests a second. Raises TypeError or ValueError for what is none."""
     if max_rate is None:
         return None
     if isinstance(max_rate, bool) or not isinstance(max_rate, (int, float)):
