@@ -20,7 +20,7 @@ import httpcore
 
 from facade._http import as_httpx
 from facade._network_bytes import Incoming
-from facade._route import KEEP_SEC, Route
+from facade._route import Route
 
 CONNECT_DELAY_SEC: float | None = 0.25
 """How long one address of a host is tried alone before the next is tried beside it."""
@@ -39,12 +39,7 @@ def first_home() -> Any:
     return
 
 
-async def resolve_key(given: Any) -> Any:
-    """What a callable gave as a key, awaited where it must be."""
-    return await given if inspect.isawaitable(given) else given
-
-
-async def settle(given: Any) -> Any:
+async def settle(given: Any, what: str = "", refusal: type[Exception] = TypeError) -> Any:
     """What a caller's function gave, awaited where it must be."""
     return await given if inspect.isawaitable(given) else given
 
@@ -78,14 +73,8 @@ class AsyncConnection:
         self._http: httpcore.AsyncConnectionInterface | None = None
         self.response: Any = None
         if route.transport is None:
-            pool = httpcore.AsyncConnectionPool(
-                ssl_context=route.ssl_context() if route.scheme == b"https" else None,
-                proxy=None if route.proxy is None else route.proxy.as_httpcore(),
-                keepalive_expiry=KEEP_SEC,
-                network_backend=_Backend(self),
-            )
-            origin = httpcore.URL(scheme=route.scheme, host=route.host, port=route.port, target=b"/").origin
-            self._http = pool.create_connection(origin)
+            pool = httpcore.AsyncConnectionPool(**route.pool_options(), network_backend=_Backend(self))
+            self._http = pool.create_connection(route.origin())
 
     def time_limit(self, sec: float | None) -> asyncio.Timeout:
         """A context that bounds what happens inside to so many seconds, None for no limit; `has_sent` begins anew."""

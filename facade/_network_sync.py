@@ -22,8 +22,7 @@ import httpcore
 
 from facade._http import as_httpx
 from facade._network_bytes import Incoming
-from facade._route import KEEP_SEC, Route
-from facade.errors import ConfigurationError
+from facade._route import Route
 
 MAX_WAIT_SEC = 1e6
 """What a socket can wait for at once; no limit where it is more."""
@@ -36,27 +35,20 @@ home = first_home = os.getpid
 """Where connections may be used: in this process."""
 
 
-def resolve_key(given: Any) -> Any:
-    """What a callable gave as a key.
-
-    Raises:
-        ConfigurationError: it is a coroutine.
-    """
-    if inspect.iscoroutine(given):
-        given.close()
-        raise ConfigurationError("the callable given as api_key is a coroutine function; use facade.AsyncClient")
-    return given
-
-
-def settle(given: Any) -> Any:
+def settle(given: Any, what: str = "this", refusal: type[Exception] = TypeError) -> Any:
     """What a caller's function gave.
 
+    Args:
+        given: that
+        what: what the function is, for the error
+        refusal: the class of the error
+
     Raises:
-        TypeError: it is a coroutine.
+        refusal: it is a coroutine.
     """
     if inspect.iscoroutine(given):
         given.close()
-        raise TypeError("this is a coroutine function; use facade.AsyncClient")
+        raise refusal(f"{what} is a coroutine function; use facade.AsyncClient")
     return given
 
 
@@ -152,14 +144,8 @@ class Connection:
         self._http: httpcore.ConnectionInterface | None = None
         self.response: Any = None
         if route.transport is None:
-            pool = httpcore.ConnectionPool(
-                ssl_context=route.ssl_context() if route.scheme == b"https" else None,
-                proxy=None if route.proxy is None else route.proxy.as_httpcore(),
-                keepalive_expiry=KEEP_SEC,
-                network_backend=_Backend(self._wire),
-            )
-            origin = httpcore.URL(scheme=route.scheme, host=route.host, port=route.port, target=b"/").origin
-            self._http = pool.create_connection(origin)
+            pool = httpcore.ConnectionPool(**route.pool_options(), network_backend=_Backend(self._wire))
+            self._http = pool.create_connection(route.origin())
 
     def time_limit(self, sec: float | None) -> contextlib.AbstractContextManager[None]:
         """A context that bounds what happens to so many seconds from now, None for no limit; `has_sent` begins anew."""

@@ -61,8 +61,21 @@ class Route(NamedTuple):
     proxy: Proxy | None
     transport: Any
 
-    def ssl_context(self) -> ssl.SSLContext:
-        """The TLS context of this route's connections."""
+    def origin(self) -> httpcore.Origin:
+        """Where its connections lead, as httpcore takes it."""
+        import httpcore
+
+        return httpcore.Origin(self.scheme, self.host, self.port or (443 if self.scheme == b"https" else 80))
+
+    def pool_options(self) -> dict[str, Any]:
+        """What httpcore is told when it makes one of its connections."""
+        return {
+            "ssl_context": self._ssl_context() if self.scheme == b"https" else None,
+            "proxy": None if self.proxy is None else self.proxy.as_httpcore(),
+            "keepalive_expiry": KEEP_SEC,
+        }
+
+    def _ssl_context(self) -> ssl.SSLContext:
         if isinstance(self.verify, ssl.SSLContext):
             return self.verify
         return _usual_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))

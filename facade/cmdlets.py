@@ -40,6 +40,28 @@ class CmdletOptions(LimitOptions, total=False):
     additional_headers: Mapping[str, str] | None
 
 
+class _OfOne(CmdletOptions, total=False):
+    """What one object is asked with; the cmdlets take an order there too."""
+
+    order: Order
+
+
+class _OfSeveral(_OfOne, total=False):
+    """What a list is asked with."""
+
+    limit: int | None
+
+
+class _OfOneStep(_OfOne, total=False):
+    """What a step is asked with."""
+
+    include: str | Sequence[str]
+
+
+class _OfSeveralSteps(_OfOneStep, _OfSeveral, total=False):
+    """What a list of steps is asked with."""
+
+
 CMDLET_OPTIONS = tuple(CmdletOptions.__annotations__)
 
 _shared: list[Pool] = []
@@ -89,18 +111,14 @@ def _first_pages(one_or_many: Any, first_page: Callable[[Any], Page[T]]) -> Page
 
 
 @overload
-def get_thread_run(
-    thread_id: ThreadLike, run_id: str, *, order: Order = "asc", **options: Unpack[CmdletOptions]
-) -> RunObject: ...
+def get_thread_run(thread_id: ThreadLike, run_id: str, **options: Unpack[_OfOne]) -> RunObject: ...
 @overload
 def get_thread_run(
     thread_id: ThreadLike | Iterable[ThreadLike],
     run_id: None = None,
     *,
     all: Literal[True],
-    limit: int | None = None,
-    order: Order = "asc",
-    **options: Unpack[CmdletOptions],
+    **options: Unpack[_OfSeveral],
 ) -> Walk[RunObject]: ...
 @overload
 def get_thread_run(
@@ -108,19 +126,11 @@ def get_thread_run(
     run_id: None = None,
     *,
     all: Literal[False] = False,
-    limit: int | None = None,
-    order: Order = "asc",
-    **options: Unpack[CmdletOptions],
+    **options: Unpack[_OfSeveral],
 ) -> Page[RunObject]: ...
 @overload
 def get_thread_run(
-    thread_id: ThreadLike | Iterable[ThreadLike],
-    run_id: None = None,
-    *,
-    all: bool,
-    limit: int | None = None,
-    order: Order = "asc",
-    **options: Unpack[CmdletOptions],
+    thread_id: ThreadLike | Iterable[ThreadLike], run_id: None = None, *, all: bool, **options: Unpack[_OfSeveral]
 ) -> Walk[RunObject] | Page[RunObject]: ...
 def get_thread_run(
     thread_id: Any,
@@ -167,23 +177,11 @@ def get_thread_run(
 
 @overload
 def get_thread_run_step(
-    run_id: RunLike,
-    thread_id: str | None,
-    step_id: str,
-    *,
-    order: Order = "asc",
-    include: str | Sequence[str] = (),
-    **options: Unpack[CmdletOptions],
+    run_id: RunLike, thread_id: str | None, step_id: str, **options: Unpack[_OfOneStep]
 ) -> RunStepObject: ...
 @overload
 def get_thread_run_step(
-    run_id: RunLike,
-    thread_id: str | None = None,
-    *,
-    step_id: str,
-    order: Order = "asc",
-    include: str | Sequence[str] = (),
-    **options: Unpack[CmdletOptions],
+    run_id: RunLike, thread_id: str | None = None, *, step_id: str, **options: Unpack[_OfOneStep]
 ) -> RunStepObject: ...
 @overload
 def get_thread_run_step(
@@ -192,10 +190,7 @@ def get_thread_run_step(
     step_id: None = None,
     *,
     all: Literal[True],
-    limit: int | None = None,
-    order: Order = "asc",
-    include: str | Sequence[str] = (),
-    **options: Unpack[CmdletOptions],
+    **options: Unpack[_OfSeveralSteps],
 ) -> Walk[RunStepObject]: ...
 @overload
 def get_thread_run_step(
@@ -204,10 +199,7 @@ def get_thread_run_step(
     step_id: None = None,
     *,
     all: Literal[False] = False,
-    limit: int | None = None,
-    order: Order = "asc",
-    include: str | Sequence[str] = (),
-    **options: Unpack[CmdletOptions],
+    **options: Unpack[_OfSeveralSteps],
 ) -> Page[RunStepObject]: ...
 @overload
 def get_thread_run_step(
@@ -216,10 +208,7 @@ def get_thread_run_step(
     step_id: None = None,
     *,
     all: bool,
-    limit: int | None = None,
-    order: Order = "asc",
-    include: str | Sequence[str] = (),
-    **options: Unpack[CmdletOptions],
+    **options: Unpack[_OfSeveralSteps],
 ) -> Walk[RunStepObject] | Page[RunStepObject]: ...
 def get_thread_run_step(
     run_id: Any,

@@ -532,8 +532,7 @@ class TestIdle:
 
     def test_too_old(self, api: Api, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         """One that was idle for too long is not used again: servers close theirs about then."""
-        for side in ("sync", "async"):
-            monkeypatch.setattr(f"facade._network_{side}.KEEP_SEC", 0.1)
+        monkeypatch.setattr("facade._route.KEEP_SEC", 0.1)
         server = serve(RUN)
         client = api.client(server)
         get(client)

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from facade._auth import Credentials, Redact, Secret, also_redacting, redacting
 from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
 from facade._http import Answer, closed_error, failure, is_transport_error, make_request
-from facade._network_async import AsyncCancelToken, AsyncConnection, async_pause, first_home, home, resolve_key
+from facade._network_async import AsyncCancelToken, AsyncConnection, async_pause, first_home, home, settle
 from facade._options import Limits, Settings
 from facade._route import KEEP_SEC, Route
-from facade.errors import APIError
+from facade.errors import APIError, ConfigurationError
 
 T = TypeVar("T")
 
@@ -255,4 +255,6 @@ class AsyncOpenStream:
 async def _ask_for_key(settings: Settings) -> Credentials:
     """The credentials of one attempt, with the key of now; only this frame ever holds the key in the clear."""
     ask: Any = settings.auth.secret.reveal()
-    return settings.auth.credentials(Secret.keep(await resolve_key(ask())))
+    return settings.auth.credentials(
+        Secret.keep(await settle(ask(), "the callable given as api_key", ConfigurationError))
+    )
