@@ -306,21 +306,23 @@ LIFE = ("starting.md", "functions.md", "streaming.md")
 """The guides that start runs."""
 
 
-WITH_ASSISTANT = "trying-it.md"
+WITH_ASSISTANT = ("trying-it.md", "README.md")
+"""The pages whose examples a scripted assistant answers."""
 
 
-@pytest.mark.parametrize("name", [path.name for path in GUIDES if path.name not in (*LIFE, WITH_ASSISTANT)])
+@pytest.mark.parametrize("name", [path.name for path in GUIDES if path.name not in (*LIFE, *WITH_ASSISTANT)])
 def test_a_guide_s_examples_run(name: str, at_home: str) -> None:
     """The Python and `thread-runs` examples of a guide run against the sample's server."""
     run_page(name, at_home)
 
 
-def test_the_assistant_s_guide_runs(at_home: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", WITH_ASSISTANT)
+def test_the_assistant_s_guide_runs(name: str, at_home: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The examples with the scripted assistant run against it."""
     write_sample(tmp_path / "of_its_own.sqlite")
     with serve(tmp_path / "of_its_own.sqlite", assistant=True) as base:
         monkeypatch.setenv("OPENAI_API_BASE", base)
-        run_page(WITH_ASSISTANT, base)
+        run_page(name, base)
 
 
 @pytest.mark.parametrize("name", LIFE)

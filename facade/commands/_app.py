@@ -24,6 +24,8 @@ COMMANDS = {
     "wait-thread-run": "Read RUN again and again until it rests, and print it.",
     "submit-tool-output": "Answer the function calls that RUN waits for.",
     "stop-thread-run": "Ask for RUN to be stopped.",
+    "verify": "Check the archive FILE: that nothing in it was changed and nothing has gone.",
+    "serve": "Serve the archive FILE until Ctrl-C: threads, messages, runs, steps and assistants, as they were sent.",
     "timeline": "Draw THREAD, or the threads of the archive FILE, as one page.",
     "usage": "Sum the tokens, seconds and failures of THREAD's runs, or of all runs in the archive FILE.",
     "to-otlp": "Give THREAD's runs, or all runs in the archive FILE, as OpenTelemetry traces.",

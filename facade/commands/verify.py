@@ -1,0 +1,28 @@
+"""`verify`: whether an archive is what was put in."""
+
+from __future__ import annotations
+
+import click
+
+from facade import archive
+from facade.commands import _output
+from facade.commands._command import command
+
+
+@command("verify")
+@click.argument("file", metavar="FILE")
+def verify(file: str) -> None:
+    """Check the archive FILE: that nothing in it was changed and nothing has gone.
+
+    It sees accidents, not forgery. An archive that is not whole yet is as consistent as one that is, and which it is is
+    said.
+    """
+    report = archive.verify(file)
+    counts = (f"{getattr(report, kind):,} {kind}" for kind in ("threads", "messages", "runs", "steps", "assistants"))
+    lines = [f"{file} is consistent: {', '.join(counts)}; {report.bytes:,} bytes."]
+    if report.unfinished:
+        shown = ", ".join(report.unfinished[:5]) + (", …" if report.unfinished[5:] else "")
+        lines.append(f"{len(report.unfinished):,} runs have not ended, or their steps are not all here: {shown}")
+    lines += [f"{thread_id}: {error}" for thread_id, error in report.errors.items()]
+    lines.append("It is complete." if report.complete else "It is not complete: export goes on.")
+    click.echo("\n".join(_output.one_line(line) for line in lines))
