@@ -42,12 +42,13 @@ def timeline(
     \b
         thread-runs timeline archive.db thread_abc --to thread_abc.html
     """
+    from facade.archive import thread_ids
     from facade.timeline import write
 
     with connection.open_source(source) as (client, asked):
         if thread is not None and asked is not None:
             raise click.UsageError(f"{source!r} is no file: give an archive FILE and a THREAD, or a THREAD alone")
-        threads = thread or asked or list(client.threads.all())
+        threads = thread or asked or thread_ids(source)
         path = write(
             client,
             threads,

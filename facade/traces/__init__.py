@@ -15,10 +15,11 @@ imports this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import facade
+from facade._arguments import is_one, thread_key
 from facade.traces import _otlp, _reading
 from facade.traces._otlp import SEMCONV_VERSION, Json
 from facade.traces._push import PushError, push
@@ -32,7 +33,7 @@ _MAX_SPANS, _MAX_CHARACTERS = 500, 2_000_000
 
 def read(
     client: facade.Client,
-    threads: str | Iterable[str],
+    threads: Any,
     *,
     content: bool = False,
     finished: bool = False,
@@ -45,7 +46,7 @@ def read(
     Args:
         client: reads them: an endpoint's client, or an archive's. Messages, assistants and steps that it does not serve
             (an answer of 404, 405 or 501) are left out.
-        threads: a thread's id, or many.
+        threads: a thread (an id, or an object or mapping, as `client.runs.all` takes it), or an iterable of such.
         content: whether what people and models said goes along: instructions, messages, the tools' inputs and outputs,
             and what errors say.
         finished: whether runs that are still going on are left out. With them, a run's trace ends where it was last
@@ -64,7 +65,7 @@ def read(
     wanted = Wanted(provider, content)
     held: list[Json] = []
     characters = 0
-    names = [threads] if isinstance(threads, str) else threads
+    names = map(thread_key, [threads] if is_one(threads) else threads)
     for run in _reading.read(client, names, content=content, finished=finished, concurrency=concurrency):
         spans = list(spans_of(run, wanted))
         size = sum(_length(span["attributes"]) for span in spans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import facade
@@ -20,29 +21,29 @@ def read(
     agents: dict[str, Json | None] = {}
     for thread in threads:
         messages = _messages(client, thread) if content else []
-        asked = [message for message in messages if not text_of(message.get("run_id"))]
+        asked = deque(message for message in messages if not text_of(message.get("run_id")))
+        said: dict[str, dict[str, Json]] = {}
+        for message in messages:
+            said.setdefault(text_of(message.get("run_id")), {})[text_of(message.get("id"))] = message
         runs = [run.to_dict() for run in client.runs.all(thread)]
         for start in range(0, len(runs), _AT_ONCE):
             some = runs[start : start + _AT_ONCE]
             steps = _steps(client, thread, some, concurrency)
             for run in some:
                 run.setdefault("thread_id", thread)
-                new, asked = _until(asked, run)
-                said = [message for message in messages if message.get("run_id") == run["id"]]
+                new = _until(asked, run)
                 if not (finished and is_going_on(run)):
-                    by_id = {text_of(message.get("id")): message for message in said}
-                    yield RunRead(run, steps.get(run["id"], []), new, by_id, _agent(client, run, agents))
+                    own_steps, own_said = steps.get(run["id"], []), said.get(run["id"], {})
+                    yield RunRead(run, own_steps, new, own_said, _agent(client, run, agents))
 
 
-def _until(messages: list[Json], run: Json) -> tuple[list[Json], list[Json]]:
-    """The messages up to a run's creation, and the rest: what no earlier run was asked."""
+def _until(messages: deque[Json], run: Json) -> list[Json]:
+    """Take the messages up to a run's creation: what no earlier run was asked."""
     created_at = seconds_of(run.get("created_at"))
-    if created_at is None:
-        return [], messages
-    count = 0
-    while count < len(messages) and (seconds_of(messages[count].get("created_at")) or 0) <= created_at:
-        count += 1
-    return messages[:count], messages[count:]
+    taken: list[Json] = []
+    while messages and created_at is not None and (seconds_of(messages[0].get("created_at")) or 0) <= created_at:
+        taken.append(messages.popleft())
+    return taken
 
 
 def _steps(client: facade.Client, thread: str, runs: list[Json], concurrency: int) -> dict[str, list[Json]]:

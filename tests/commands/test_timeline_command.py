@@ -11,7 +11,7 @@ import pytest
 from shell import Api, Cli, error_body
 
 import facade.archive
-from facade.server import write_sample
+from facade.server import Store, write_sample
 
 
 @pytest.fixture
@@ -71,3 +71,12 @@ def test_what_cannot_be_drawn_is_said_and_leaves_no_page(cli: Cli, api: Api, arc
     code, _, complaint = cli("timeline", archive, "--to", archive)
     assert (code, "is no page" in complaint) == (2, True)
     assert Path(archive).read_bytes() == before
+
+
+def test_threads_that_are_known_by_their_runs_alone_are_drawn(cli: Cli, archive: str, tmp_path: Path) -> None:
+    """An archive of a server without threads has runs and messages only, which are drawn as others are."""
+    with Store(archive) as store:
+        store.add(runs=[{"id": "run_bare", "thread_id": "thread_bare", "created_at": 5}])
+    page = tmp_path / "page.html"
+    assert cli("timeline", archive, "--to", str(page))[0] == 0
+    assert {"thread_bare", "thread_bakery"} <= drawn(page)
