@@ -58,7 +58,7 @@ class TestServe:
     def test_until_ctrl_c(self, archive: Path, environment: dict[str, str]) -> None:
         """It says where it serves, answers as the archive has it, and ends by Ctrl-C."""
         with start("serve", str(archive), "--port", "0") as process:
-            line = process.stdout.readline()
+            line = process.stdout.readline().decode()
             base = line.split(" at ")[1].split(" ")[0]
             assert line.startswith(f"Serving {archive} at http://127.0.0.1:")
             with facade.Client("any", api_base=base) as client:

@@ -117,7 +117,7 @@ def test_a_shell_completes_words(environment: dict[str, str], words: str, found:
 def test_every_error_of_the_library_has_an_exit_code(error: str) -> None:
     """None of them ends a command with a traceback."""
     kind = getattr(facade, error)
-    raised = kind("It broke.", None) if error == "RunFailedError" else kind("It broke.")
+    raised = kind("It broke.")
     assert explain(raised)[0] in EXIT_CODES
 
 
