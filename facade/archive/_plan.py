@@ -259,6 +259,10 @@ class Plan:
         stored = thread.stored
         if stored.state not in ("complete", "absent"):
             self._add(self._objects, Reading("thread", thread))
+        self._ask_for_messages(thread)
+
+    def _ask_for_messages(self, thread: _Thread) -> None:
+        stored = thread.stored
         if self._messages and (not self._is_done(stored.messages) or stored.has_unfinished):
             self._add(self._lists, Reading("messages", thread, after=stored.messages_after))
 
@@ -333,7 +337,8 @@ class Plan:
         changes: list[Change] = [Put("threads", item, {})]
         if thread.missing is not None:  # there is such a thread, but no list of its runs
             changes += self._blame(*thread.missing)
-            self._ask_for_rest(thread)
+            thread.missing = None
+            self._ask_for_messages(thread)
         return changes + self._end(reading)
 
     def _took_item(

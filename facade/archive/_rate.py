@@ -95,9 +95,9 @@ class Rate:
             self._count(now, self._is_late(kind, now - began_at))
             return
         self._failed_in_a_row += 1
-        self._bad += 1
         if outcome is not Outcome.BAD:
             self._slow_down(now, began_at)
+        self._bad += 1
         surplus = self._failed_in_a_row - 2 * self.limit
         if surplus >= 0:  # nothing comes through: asking for one thing after the other would only use up their attempts
             self.hold(now, min(0.25 * 2.0 ** min(surplus, 5), 4.0) * self._jitter())
