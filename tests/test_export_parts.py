@@ -200,6 +200,11 @@ class TestRate:
         assert rate.silent_sec(112) == 12
         rate.hold(112, 10)
         assert rate.silent_sec(125) == 3
+        for _ in range(9):  # what it waits of itself is no reason
+            rate.begin(125)
+            rate.end(125, 125, "runs", Outcome.LOST)
+        assert rate.wait_sec(125) > 0
+        assert rate.silent_sec(125) == 3
         rate.end(126, 110, "runs", Outcome.BAD)  # an answer, if a bad one
         assert rate.silent_sec(200) == 0
 

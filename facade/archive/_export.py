@@ -19,12 +19,13 @@ import facade
 from facade._arguments import include_values, is_one, thread_key
 from facade._auth import Secret
 from facade._options import NO_RETRY, Settings, check_concurrency
+from facade.archive import _reader
 from facade.archive._errors import BusyError, DamagedError
 from facade.archive._file import is_busy, writer_lock
 from facade.archive._plan import Plan
 from facade.archive._rate import Rate
 from facade.archive._reader import Reader
-from facade.archive._report import Report, counted, report_of
+from facade.archive._report import UNDER_WAY, Report, counted, report_of
 from facade.archive._resume import stored_thread
 from facade.archive._store import Store
 from facade.archive._writer import Writer
@@ -94,7 +95,7 @@ def export(
         raise RuntimeError("this client is closed; make a new one")
     thread_ids = list(dict.fromkeys(map(thread_key, [threads] if is_one(threads) else threads)))
     wanted = include_values(include)
-    rate = Rate(check_concurrency("concurrency", concurrency), check_rate(max_rate))
+    rate = Rate(check_concurrency("concurrency", concurrency), check_rate(max_rate), _reader.jitter)
     with _as_ours(to), writer_lock(to), Store(to) as store:
         _check_base(store, client._settings.base, merge)
         number = _begin(store)
@@ -205,11 +206,11 @@ def _check_base(store: Store, base: str, merge: bool) -> None:
 def _begin(store: Store) -> int:
     """The number of this export: that of the last one where it was broken off, since this one goes on with it."""
     number = int(store.meta("export") or 0)
-    if store.meta("export_state") != "under way":
+    if store.meta("export_state") != UNDER_WAY:
         number += 1
         with store.transaction():
             store.set_meta("export", str(number))
-            store.set_meta("export_state", "under way")
+            store.set_meta("export_state", UNDER_WAY)
     return number
 
 

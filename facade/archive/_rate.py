@@ -13,6 +13,9 @@ START = 4
 MAX_HOLD_SEC = 60.0
 """The longest that everybody waits for one server's word."""
 
+PATIENCE_SEC = 60.0
+"""How long in all everybody waits for a server that only fails; after that each request goes by its own waits."""
+
 _SLACK_SEC = 0.05
 """What an answer may take beyond twice its usual time before the server counts as slow."""
 
@@ -56,11 +59,11 @@ class Rate:
         self.under_way = 0
         self._most = most
         self._jitter = jitter
-        self._held_until = -math.inf
+        self._told_until = self._held_until = -math.inf
         self._bucket = None if max_rate is None else _Bucket(max_rate)
         self._usual_sec: dict[str, float] = {}
         self._slowed_at = -math.inf
-        self._failed_in_a_row = 0
+        self._failed_in_a_row, self._patience_sec = 0, PATIENCE_SEC
         self._silent_since: float | None = None
         self._answers = self._bad = self._late = 0
 
@@ -68,7 +71,7 @@ class Rate:
         """How long to wait before the next request; infinity where another one has to end first."""
         if self.under_way >= self.limit:
             return math.inf
-        wait = max(0.0, self._held_until - now)
+        wait = max(0.0, self._told_until - now, self._held_until - now)
         return wait if self._bucket is None else max(wait, self._bucket.wait_sec(now))
 
     def begin(self, now: float) -> None:
@@ -91,16 +94,13 @@ class Rate:
         if outcome is not Outcome.LOST:
             self._silent_since = now if self.under_way else None
         if outcome is Outcome.GOOD:
-            self._failed_in_a_row = 0
+            self._failed_in_a_row, self._patience_sec = 0, PATIENCE_SEC
             self._count(now, self._is_late(kind, now - began_at))
             return
-        self._failed_in_a_row += 1
         if outcome is not Outcome.BAD:
             self._slow_down(now, began_at)
+            self._wait_for_better(now)
         self._bad += 1
-        surplus = self._failed_in_a_row - 2 * self.limit
-        if surplus >= 0:  # nothing comes through: asking for one thing after the other would only use up their attempts
-            self.hold(now, min(0.25 * 2.0 ** min(surplus, 5), 4.0) * self._jitter())
         self._count(now, False)
 
     def cancel(self) -> None:
@@ -108,8 +108,8 @@ class Rate:
         self.under_way -= 1
 
     def hold(self, now: float, sec: float) -> None:
-        """Nobody asks for so long."""
-        self._held_until = max(self._held_until, now + min(sec, MAX_HOLD_SEC))
+        """The server wants nobody to ask for so long."""
+        self._told_until = max(self._told_until, now + min(sec, MAX_HOLD_SEC))
 
     def hint(self, now: float, headers: Mapping[str, str]) -> None:
         """What an answer's `x-ratelimit-*` headers say: where no request is left, nobody asks before there are more."""
@@ -122,7 +122,16 @@ class Rate:
         """How long nothing was answered, though something was asked and nobody was told to wait."""
         if self._silent_since is None:
             return 0.0
-        return max(0.0, now - max(self._silent_since, self._held_until))
+        return max(0.0, now - max(self._silent_since, self._told_until))
+
+    def _wait_for_better(self, now: float) -> None:
+        """Where nothing comes through, asking for one thing after the other would only use up their attempts."""
+        self._failed_in_a_row += 1
+        surplus = self._failed_in_a_row - 2 * self.limit
+        if surplus >= 0 and self._patience_sec > 0:
+            sec = min(0.25 * 2.0 ** min(surplus, 5), 4.0) * self._jitter()
+            self._patience_sec -= sec
+            self._held_until = now + sec
 
     def _is_late(self, kind: str, took_sec: float) -> bool:
         usual = self._usual_sec.get(kind, took_sec)

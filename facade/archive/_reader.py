@@ -79,7 +79,8 @@ class Reader:
         self._retries: list[tuple[float, int, Reading]] = []
         self._due: deque[Reading] = deque()
         self._watches: set[_Watch] = set()
-        self._heard_at = self._began_at = time.monotonic()
+        self._began_at = time.monotonic()
+        self._heard_at = -math.inf
         self._last_error: APIError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._writer: Writer
@@ -190,24 +191,26 @@ class Reader:
 
     def _begin_threads(self) -> None:
         while self._plan.wants_threads:
-            candidates = (thread_id for thread_id in self._ids() if thread_id not in self._begun)
-            thread_ids = list(islice(candidates, _THREADS_AT_ONCE))
-            if not thread_ids:
+            new = (thread for thread in self._threads() if thread.thread_id not in self._begun)
+            threads = list(islice(new, _THREADS_AT_ONCE))
+            if not threads:
                 return
-            self._begun.update(thread_ids)
+            self._begun.update(thread.thread_id for thread in threads)
             if self._find is None:
-                self._begin([StoredThread(thread_id) for thread_id in thread_ids])
+                self._begin(threads)
             else:
-                self._spawn(self._look_up(self._find, thread_ids))
+                self._spawn(self._look_up(self._find, threads))
                 return
 
-    def _ids(self) -> Iterable[str]:
-        yield from self._thread_ids
+    def _threads(self) -> Iterable[StoredThread]:
+        """The threads to begin, as far as is known of them without looking them up."""
+        for thread_id in self._thread_ids:
+            yield StoredThread(thread_id)
         while self._plan.listed:
-            yield self._plan.listed.popleft()
+            yield StoredThread(self._plan.listed.popleft(), "complete")
 
-    async def _look_up(self, find: Find, thread_ids: list[str]) -> None:
-        asked = self._writer.ask(lambda store: [find(store, thread_id) for thread_id in thread_ids])
+    async def _look_up(self, find: Find, threads: list[StoredThread]) -> None:
+        asked = self._writer.ask(lambda store: [find(store, thread.thread_id) for thread in threads])
         self._begin(await asyncio.wrap_future(asked))
 
     def _begin(self, threads: list[StoredThread]) -> None:
@@ -266,7 +269,7 @@ class Reader:
         self, reading: Reading, answer: Reply | APIError, now: float
     ) -> tuple[APIError | None, float | None, Outcome]:
         """What is wrong with an answer, when to ask again (None: never), and what it says of the server."""
-        backoff_sec = 2.0 ** (reading.attempts - 1) * _jitter()
+        backoff_sec = 2.0 ** (reading.attempts - 1) * jitter()
         if isinstance(answer, APIConnectionError):
             return answer, backoff_sec, Outcome.LOST
         if isinstance(answer, APIError):
@@ -276,7 +279,7 @@ class Reader:
         if 200 <= answer.status_code < 300:
             return None, None, Outcome.GOOD
         error = read_error(answer, self._settings.base, time.time)
-        wait_sec = retry_wait_sec(error, answer.headers, reading.attempts - 1, _jitter)
+        wait_sec = retry_wait_sec(error, answer.headers, reading.attempts - 1, jitter)
         if wait_sec is not None and error.retry_after is not None:
             self._rate.hold(now, error.retry_after)
         if error.status_code in (429, 503):
@@ -338,5 +341,6 @@ class _Watch(AsyncCancelToken):
         return True
 
 
-def _jitter() -> float:
+def jitter() -> float:
+    """A factor around 1, which spreads what is asked for again."""
     return random.uniform(0.8, 1.2)  # noqa: S311  # spreads retries, keeps no secret

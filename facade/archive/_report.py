@@ -10,6 +10,10 @@ from facade.archive._store import Store
 from facade.errors import APIError
 
 
+UNDER_WAY = "under way"
+"""The state of an export that has not ended, as the archive has it: one that was broken off, or goes on now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What an archive has, and what the call that gives this report did.
@@ -100,5 +104,5 @@ def report_of(
         seconds=seconds,
         errors=recorded if errors is None else errors,
         unfinished=unfinished,
-        complete=not (recorded or unfinished or pending),
+        complete=not (recorded or unfinished or pending or store.meta("export_state") == UNDER_WAY),
     )

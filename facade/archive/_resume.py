@@ -35,6 +35,10 @@ class StoredThread(NamedTuple):
     assistants: tuple[str, ...] = ()
 
 
+_ASSISTANTS = (
+    "SELECT DISTINCT json_extract(CASE WHEN json_valid(json) THEN json END, '$.assistant_id') AS assistant_id"
+    " FROM runs WHERE thread_id = ? AND typeof(assistant_id) = 'text'"
+)
 _FINISHED = ", ".join(f"'{status}'" for status in sorted(FINISHED))
 
 
@@ -77,9 +81,7 @@ def stored_thread(store: Store, thread_id: str, include: Iterable[str], *, look_
         asked,
         asked,
     )
-    assistants = store.rows(
-        "SELECT DISTINCT assistant_id FROM run_facts WHERE thread_id = ? AND typeof(assistant_id) = 'text'", thread_id
-    ) if look_for_assistants else []  # fmt: skip
+    assistants = store.rows(_ASSISTANTS, thread_id) if look_for_assistants else []
     return StoredThread(
         thread_id,
         known[0][0],
