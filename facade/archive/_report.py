@@ -9,7 +9,6 @@ from facade.archive._schema import KINDS
 from facade.archive._store import Store
 from facade.errors import APIError
 
-
 UNDER_WAY = "under way"
 """The state of an export that has not ended, as the archive has it: one that was broken off, or goes on now."""
 
