@@ -19,13 +19,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ROOT / "build/mutants"
 TESTS = {
+    "_answering": "answering lifecycle",
     "_answers": "answers answer_bodies tolerance",
     "_arguments": "arguments pipeline",
-    "_async/pool": "connections concurrency",
+    "_async/lifecycle": "lifecycle streams",
+    "_async/pool": "connections concurrency streams",
+    "_async/streams": "streams",
     "_async/walks": "paging side_by_side",
     "_auth": "requests configuration secrets",
+    "_bodies": "bodies lifecycle",
+    "_events": "events",
     "_exchange": "log errors answer_bodies faults",
     "_failure_log": "log errors",
+    "_gathering": "gathering streaming",
     "_http": "errors requests faults secrets",
     "_network_async": "connections network concurrency",
     "_network_bytes": "connections properties",
@@ -36,8 +42,11 @@ TESTS = {
     "_prefetch_async": "side_by_side paging concurrency",
     "_prefetch_sync": "side_by_side paging concurrency",
     "_route": "options network connections",
+    "_streaming": "streaming",
+    "_waiting": "waiting",
     "cmdlets": "cmdlets options",
     "errors": "errors paging",
+    "run_cmdlets": "run_cmdlets",
 }
 """The tests of each module, the quickest first."""
 
