@@ -52,7 +52,7 @@ class EventParser:
         """
         if self._head is not None:
             self._head += chunk
-            if len(self._head) < len(BOM) and BOM.startswith(self._head):
+            if BOM.startswith(self._head):
                 return
             chunk, self._head = self._head.removeprefix(BOM), None
         if not chunk:

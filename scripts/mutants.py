@@ -43,7 +43,7 @@ TESTS = {
     "_prefetch_sync": "side_by_side paging concurrency",
     "_route": "options network connections",
     "_streaming": "streaming",
-    "_waiting": "waiting",
+    "_waiting": "waiting lifecycle",
     "cmdlets": "cmdlets options",
     "errors": "errors paging",
     "run_cmdlets": "run_cmdlets",

@@ -113,9 +113,10 @@ def test_unknown_events() -> None:
     """Events that nobody knows are handed over with their JSON, else their text; one without data is passed over."""
     odd: dict[str, Any] = {"x": [1]}
     read = Read(
-        stream_of(("weather", odd), ("thread.run.weather", odd), ("", odd)) + b"event: ping\n\nevent: w\ndata: rain\n\n"
+        stream_of(("a-weather", odd), ("thread.run.weather", odd), ("", odd))
+        + b"event: ping\n\nevent: w\ndata: rain\n\n"
     )
-    assert read.events == [("weather", odd), ("thread.run.weather", odd), ("message", odd), ("w", "rain")]
+    assert read.events == [("a-weather", odd), ("thread.run.weather", odd), ("message", odd), ("w", "rain")]
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,12 @@ def test_interval() -> None:
     assert pauses[61] < 1.1
 
 
+@pytest.mark.parametrize(("elapsed_sec", "sec"), [(0, 1), (60, 1), (90, 1.5), (120, 2), (300, 5), (3000, 5)])
+def test_later_interval(elapsed_sec: float, sec: float) -> None:
+    """Later a pause is a second, after a minute a sixtieth of the time that has passed, five at most."""
+    assert poll_interval_sec(None, {}, 2, elapsed_sec) == sec
+
+
 @pytest.mark.parametrize(
     ("hint", "sec"),
     [("250", 0.25), ("0", 0.1), ("1", 0.1), (" 500 ", 0.5), ("500.5", 0.5005), ("99999999", 60), ("9" * 400, 60)],
