@@ -41,7 +41,7 @@ class ThreadRunFields(LimitOptions, total=False):
 
 
 class RunFields(ThreadRunFields, total=False):
-    """What a run on a thread may be given besides.
+    """What a run on a thread may be given as well.
 
     additional_instructions: behind the assistant's. additional_messages: put on the thread before.
     include: as of `steps.get`.
@@ -53,7 +53,7 @@ class RunFields(ThreadRunFields, total=False):
 
 
 class NewThreadFields(ThreadRunFields, total=False):
-    """What a run with its thread may be given besides.
+    """What a run with its thread may be given as well.
 
     thread: the new thread's body: messages, metadata. tool_resources: for the thread's tools.
     """

@@ -24,7 +24,7 @@ MODELS = {
 }
 
 NODE_BYTES = 16
-"""What each key and each item counts for besides its text, so that a great many empty ones count too."""
+"""What each key and each item counts for in addition to its text, so that a great many empty ones count too."""
 
 
 MAX_DEPTH = 100
@@ -107,7 +107,7 @@ class Gathering:
             )
 
     def put(self, kind: str, models: list[Any]) -> None:
-        """Takes whole objects that were read besides the stream, in the place of what was gathered of the kind."""
+        """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind."""
         self._objects[kind] = {model.id: _Object(model._json) for model in models}
 
 

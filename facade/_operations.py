@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Operation(NamedTuple):
-    """What is known of an operation besides its code; tests hold the rest of the project against it.
+    """What is known of an operation in addition to its code; tests hold the rest of the project against it.
 
     Attributes:
         method: how the client spells it: `runs.get` for `client.runs.get`

@@ -23,7 +23,7 @@ from facade._values import duration_of, json_text, seconds_of, text_of, tokens_o
 __all__ = ["BY", "Usage", "check_by", "summed"]
 
 BY = ("thread", "run", "assistant", "model", "day")
-"""What runs can be summed by, besides `metadata.KEY`."""
+"""What runs can be summed by, in addition to `metadata.KEY`."""
 
 _METADATA = "metadata."
 

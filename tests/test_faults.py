@@ -592,8 +592,8 @@ class TestWaits:
         """A wait that is longer than what is left of the deadline is not begun; one as long is."""
         call: Call[None] = Call("GET", "/", (), lambda body: None)
         for left, waits in ((5.0, True), (4.9, False)):
-            with Deadline(left, clock=lambda: 0.0) as budget:
-                steps = exchange(call, Limits(None, left, 3), budget)
+            with Deadline(left, clock=lambda: 0.0) as deadline:
+                steps = exchange(call, Limits(None, left, 3), deadline)
                 next(steps)
                 reply = Reply(503, httpx.Headers({"retry-after": "5"}), b"", str)
                 if waits:

@@ -77,7 +77,7 @@ ODD_IDS = [
 
 
 def in_all_places(test: Any) -> Any:
-    """Tries each odd id as thread, run and step at once, besides what hypothesis thinks of."""
+    """Tries each odd id as thread, run and step at once, in addition to what hypothesis thinks of."""
     for odd in ODD_IDS:
         test = example(thread=odd, run=odd, step=odd)(test)
     return test

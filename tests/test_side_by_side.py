@@ -136,7 +136,7 @@ class TestAsManyAtOnce:
     @pytest.mark.parametrize("in_order", [True, False], ids=["in order", "as they come"])
     @pytest.mark.parametrize("kind", [list, iter], ids=["list", "iterator"])
     def test_eight_lists_of_ten_pages(self, api: Api, serve: Serve, in_order: bool, kind: Any) -> None:
-        """Eight lists of ten pages go on abreast from the first page to the eighth; every object comes once."""
+        """Eight lists of ten pages go on side by side from the first page to the eighth; every object comes once."""
         gate = Gate(8, PATIENCE_SEC)
 
         def say(request: Request) -> Script:

@@ -200,7 +200,7 @@ def test_null_that_a_shared_schema_lets_be_is_reported_there() -> None:
 
 
 def test_operations_come_and_go() -> None:
-    """An operation that is gone breaks everybody, a new one nobody; what only it used is not listed besides."""
+    """An operation that is gone breaks everybody, a new one nobody; what only it used is not listed as well."""
     old, new = pinned(), pinned()
     del new["paths"]["/threads/{thread_id}/runs"]["post"]
 

@@ -62,7 +62,7 @@ CHUNKED = head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "
 
 
 def elsewhere(request: Request) -> bytes:
-    """What is read besides a stream: the run at rest, its steps and its messages."""
+    """What is read apart from a stream: the run at rest, its steps and its messages."""
     if request.path.endswith("/steps"):
         return answer(a_page([a_step()]))
     if request.path.endswith("/messages"):

@@ -51,7 +51,7 @@ def run_of(found: list[dict[str, Any]], run_id: str) -> dict[str, Any]:
 
 
 def assert_is_valid(request: dict[str, Any]) -> ExportTraceServiceRequest:
-    """By the protocol's own schema, and by what its specification says besides."""
+    """By the protocol's own schema, and by what its specification adds."""
     message = to_protobuf(json.loads(json.dumps(request)))
     for resource in message.resource_spans:
         for scope in resource.scope_spans:

@@ -59,7 +59,7 @@ class Listing:
             source: a thread or run as the resource takes it, or a `Pipeline` of them
             wanted: the id of the one object to read; None for a list
             completed: makes what people see of one object that was asked for, where that takes more than the object
-            options: what the resource's methods take besides
+            options: what the resource's methods take as well
         """
         is_completed = completed is not None and wanted is not None and _output.is_for_people(self.output)
         lists = {"--all": self.all, "--limit": self.limit, "--after": self.after, "--before": self.before}

@@ -55,7 +55,7 @@ def _validator(schema: str) -> Draft202012Validator:
 
 @cache
 def _schemas() -> Json:
-    """The description's components, with what Azure AI Foundry's client sends besides: other tools, their resources."""
+    """The description's components, with what Azure AI Foundry's client also sends: other tools, their resources."""
     document = json.loads(files("openai_thread_runs_api").joinpath("openapi.json").read_bytes())
     schemas: Json = deepcopy(document["components"]["schemas"])
     kinds = ["code_interpreter", "file_search", "function"]

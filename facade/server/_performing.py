@@ -70,7 +70,7 @@ class Performer:
         return self._answer(written)
 
     def headers(self, path: str) -> Mapping[str, str]:
-        """What the answer to a GET says besides: when to ask again, of a run at work."""
+        """What the answer to a GET says in its headers: when to ask again, of a run at work."""
         for words, ids, is_list in split(path):
             if words == ("threads", "runs") and not is_list:
                 return _hint(self._writing.scenes.get(ids[-1]))

@@ -42,7 +42,7 @@ class RunRead(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What goes into a span besides what every span has."""
+    """What goes into a span in addition to what every span has."""
 
     provider: str
     content: bool

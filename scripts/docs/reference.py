@@ -114,7 +114,7 @@ class Operation(NamedTuple):
 
     @property
     def query(self) -> dict[str, str]:
-        """What an example's request asks for besides."""
+        """What an example's request asks for as well."""
         known = {"limit": "1", "order": "asc", "include[]": facade.FILE_SEARCH_RESULT_CONTENT}
         names = [parameter["name"] for parameter in self.spec["parameters"]] if self.method == "get" else []
         return {name: known[name] for name in names if name in known}
