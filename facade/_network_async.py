@@ -93,6 +93,7 @@ class AsyncConnection:
             httpx_request = as_httpx(request, self._limit_sec)
             self.response = await self.route.transport.handle_async_request(httpx_request)
             return self.response.status_code, self.response.headers.raw
+        self._incoming.answer_begins()
         self.response = await self._http.handle_async_request(request)
         self._incoming.body_begins(self.response.headers)
         return self.response.status, self.response.headers

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import math
+
 _END = b"\r\n\r\n"
-"""What ends an answer's head and a chunked body."""
+"""What ends an answer's head."""
 
 
 class Incoming:
-    """The bytes that come on one connection, handed on in pieces that end wherever an answer or its head may end.
+    """The bytes that come on one connection, handed on no further than to where an answer's head and its body end.
 
-    A piece is asked for only while the answer is not at its end, so whatever is left then came behind it. Where the
-    length of a body is said, that is counted.
+    What is left then came behind it. A body is handed on as it comes, its end known from its length or its chunks.
     """
 
-    __slots__ = ("_before", "_end", "_handed_over", "pending")
+    __slots__ = ("_before", "_chunks", "_left", "pending")
 
     def __init__(self) -> None:
         self.pending = b""
+        self.answer_begins()
+
+    def answer_begins(self) -> None:
+        """A request is sent: what comes next is the head of its answer."""
         self._before = b""
-        self._handed_over = 0
-        self._end: int | None = None
+        self._chunks: _Chunks | None = None
+        self._left: float | None = None
+
+    def body_begins(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """An answer's head has been read."""
+        self._left = math.inf  # until the connection ends, where nothing is said
+        for name, value in headers:
+            if name.lower() == b"content-length" and value.isdigit():
+                self._left = int(value)
+            elif name.lower() == b"transfer-encoding":
+                self._chunks = _Chunks()
 
     def hand_over(self, data: bytes) -> bytes:
-        """The first piece of what came, `pending` or anew; the rest is `pending`."""
+        """What of the bytes that came, `pending` or anew, belongs to the head or the body; the rest is `pending`."""
+        if self._left is None:
+            cut = self._end_of_head(data)
+        elif self._chunks is not None:
+            cut = self._chunks.follow(data)
+        else:
+            cut = int(min(self._left, len(data)))
+            self._left -= cut
+        if not cut:  # more is read than there should be
+            cut, self._left = len(data), None
+        piece, self.pending = data[:cut], data[cut:]
+        return piece
+
+    def _end_of_head(self, data: bytes) -> int:
+        """Where a head ends in the bytes, be it an interim answer's; all of them where none does."""
         cut = data.find(_END) + len(_END)
         if cut < len(_END):
             cut = len(data)
@@ -30,19 +58,52 @@ class Incoming:
             seam = (self._before + data[:3]).find(_END)
             if seam >= 0:
                 cut = min(cut, seam + len(_END) - len(self._before))
-        piece, self.pending = data[:cut], data[cut:]
-        self._before = piece[-3:]
-        self._handed_over += len(piece)
-        return piece
-
-    def body_begins(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """An answer's head has been read, and what was handed over until now was that."""
-        self._end = None
-        for name, value in headers:
-            if name.lower() == b"content-length" and value.isdigit():
-                self._end = self._handed_over + int(value)
+        self._before = (self._before + data[:cut])[-3:]
+        return cut
 
     @property
     def is_at_end(self) -> bool:
-        """Whether nothing came behind the answer; then another may begin."""
-        return not self.pending and self._end in (None, self._handed_over)
+        """Whether the answer is over and nothing came behind it; then another may begin."""
+        if self.pending or self._left is None:
+            return False
+        return self._chunks.are_over if self._chunks is not None else self._left in (0, math.inf)
+
+
+class _Chunks:
+    """Follows the chunks of a body to their end."""
+
+    __slots__ = ("_is_last", "_left", "_line", "are_over")
+
+    def __init__(self) -> None:
+        self.are_over = self._is_last = False
+        self._left: float = 0
+        self._line = b""
+
+    def follow(self, data: bytes) -> int:
+        """How many of these bytes belong to the body."""
+        at = 0
+        while at < len(data) and not self.are_over:
+            if self._left:
+                step = int(min(self._left, len(data) - at))
+                self._left -= step
+                at += step
+                continue
+            end = data.find(b"\n", at) + 1 or len(data)
+            self._line += data[at:end]
+            at = end
+            if self._line.endswith(b"\n"):
+                self._read(self._line)
+                self._line = b""
+        return at
+
+    def _read(self, line: bytes) -> None:
+        """Reads the line in front of a chunk, or of the trailer."""
+        if self._is_last:
+            self.are_over = line in (b"\r\n", b"\n")
+            return
+        try:
+            size: float = int(line.partition(b";")[0], 16)
+        except ValueError:
+            size = math.inf  # it is no chunk: httpcore says so
+        self._is_last = not size
+        self._left = size + 2 if size else 0

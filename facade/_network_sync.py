@@ -164,6 +164,7 @@ class Connection:
             self._wire.has_sent = True
             self.response = self.route.transport.handle_request(as_httpx(request, self._limit_sec))
             return self.response.status_code, self.response.headers.raw
+        self._wire.incoming.answer_begins()
         self.response = self._http.handle_request(request)
         self._wire.incoming.body_begins(self.response.headers)
         return self.response.status, self.response.headers

@@ -169,6 +169,8 @@ class Window(Generic[T]):
 
     def end(self, error: BaseException) -> None:
         """There are no more lists: their iterator has ended (StopIteration, StopAsyncIteration) or failed."""
+        if isinstance(error, (StopIteration, StopAsyncIteration)):
+            error = error.with_traceback(None)  # whose frames lead to the walk, which nobody could drop then
         self._end = self._end or error
 
     def close(self) -> None:

@@ -348,11 +348,12 @@ class TestLeaving:
         assert len(server.requests) == asked
         assert client.runs.list("thread_1", limit=1)[0].id == "run_1"
 
-    def test_break_and_forget(self, api: Api, serve: Serve) -> None:
+    @pytest.mark.parametrize("concurrency", [4, 16], ids=["some lists", "all lists"])
+    def test_break_and_forget(self, api: Api, serve: Serve, concurrency: int) -> None:
         """A loop that is left without closing the walk stops what was on its way once the walk is gone."""
         server = serve(lambda request: self.slow(request) if "/run_1/" in request.path else (HANG,))
         client = api.client(server)
-        for _ in client.steps.all([a_run(n) for n in range(1, 13)], concurrency=4):
+        for _ in client.steps.all([a_run(n) for n in range(1, 13)], concurrency=concurrency):
             break
         gc.collect()
         assert api.until(lambda: server.busy == 0)

@@ -39,6 +39,7 @@ from wire import (
 )
 
 import facade
+from facade._network_bytes import Incoming
 from facade._sync import pool
 
 PATIENCE_SEC = 3.0
@@ -143,6 +144,42 @@ class TestLeftOver:
         said.set()
         assert api.until(lambda: not said.is_set())
         assert get(client).id == "run_second"
+
+    @pytest.mark.parametrize("name", LEFT_OVER)
+    @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+    def test_pieces(self, name: str, size: int) -> None:
+        """However the bytes are cut on their way, all of the answer is handed over and nothing of what is behind it."""
+        said = LEFT_OVER[name]
+        first = chunked(FIRST.partition(b"\r\n\r\n")[2]) if name.startswith("chunked") else FIRST
+        incoming = Incoming()
+        taken = b""
+        headers = [(b"Content-Length", b"%d" % len(FIRST.partition(b"\r\n\r\n")[2]))]
+        for at in range(0, len(said), size):
+            data = said[at : at + size]
+            while data and taken != first:
+                taken += incoming.hand_over(data)
+                data = incoming.pending
+                if taken.endswith(b"\r\n\r\n") and taken.count(b"\r\n\r\n") == 1:
+                    incoming.body_begins([(b"transfer-encoding", b"chunked")] if first is not FIRST else headers)
+            if taken == first:
+                assert incoming.is_at_end is (not data)
+                return
+            assert not incoming.is_at_end
+        pytest.fail("the answer's end was not found")
+
+    @pytest.mark.parametrize(
+        "framing",
+        [(b"content-length", b"400000"), (b"transfer-encoding", b"chunked"), (b"connection", b"close")],
+        ids=["length", "chunked", "to its end"],
+    )
+    def test_blank_lines(self, framing: tuple[bytes, bytes]) -> None:
+        """A body that is all line breaks is handed over as it came, not line by line: it costs what others do."""
+        body = b"\r\n" * 200_000
+        incoming = Incoming()
+        incoming.hand_over(b"HTTP/1.1 200 Spoken\r\n\r\n")
+        incoming.body_begins([framing])
+        sent = b"%x\r\n%b\r\n" % (len(body), body) if framing[1] == b"chunked" else body
+        assert incoming.hand_over(sent) == sent
 
     def test_clean_connection_is_kept(self, api: Api, serve: Serve) -> None:
         """An answer that ends where it should leaves its connection for the next call, chunked or not."""
