@@ -8,12 +8,15 @@ archive.verify("archive.db")    what is in it, and whether it is whole
 archive.thread_ids("archive.db")    the ids of its threads
 archive.frame("archive.db", "runs")    a table of it as a data frame: of pandas, polars or Arrow
 archive.to_parquet("archive.db", "folder")    its tables as Parquet files
+archive.to_jsonl("archive.db", "folder")    its objects as JSON Lines, as they were sent
+archive.to_conversations("archive.db", "folder")    its threads as items for OpenAI's Conversations API
 """
 
 from __future__ import annotations
 
 from facade.archive._errors import BusyError, DamagedError
 from facade.archive._export import export
+from facade.archive._going_on import Conversations, to_conversations, to_jsonl
 from facade.archive._many import export_many
 from facade.archive._report import Report
 from facade.archive._shards import join
@@ -24,6 +27,7 @@ from facade.archive.frames import frame, to_parquet
 
 __all__ = [
     "BusyError",
+    "Conversations",
     "DamagedError",
     "Report",
     "async_client",
@@ -33,6 +37,8 @@ __all__ = [
     "frame",
     "join",
     "thread_ids",
+    "to_conversations",
+    "to_jsonl",
     "to_parquet",
     "verify",
 ]

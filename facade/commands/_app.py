@@ -30,6 +30,8 @@ COMMANDS = {
     "usage": "Sum the tokens, seconds and failures of THREAD's runs, or of all runs in the archive FILE.",
     "to-otlp": "Give THREAD's runs, or all runs in the archive FILE, as OpenTelemetry traces.",
     "to-parquet": "Write the tables of the archive FILE, or of THREAD, as Parquet files into DIR.",
+    "to-jsonl": "Write every object of the archive FILE as JSON Lines, as it was sent.",
+    "to-conversations": "Write the threads of the archive FILE as items for OpenAI's Conversations API.",
 }
 
 
