@@ -59,6 +59,11 @@ def columns_of(
     return columns | derived(kind, value)
 
 
+def columns_beside(kind: Kind) -> tuple[str, ...]:
+    """The columns of a row of its own kind, in the order of `columns_of`."""
+    return ("state",) if kind in MAY_BE_BARE else tuple(derived(kind, {}))
+
+
 def derived(kind: Kind, value: Mapping[str, Any]) -> dict[str, str | None]:
     """The columns that say again what stands in an object's text."""
     if kind == "messages":

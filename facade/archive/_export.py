@@ -197,7 +197,7 @@ def _check_base(store: Store, base: str, merge: bool) -> None:
     if known and not merge:
         raise ValueError(
             f"the archive was filled from {' and '.join(known)}, not from {base}: "
-            "name another file, or say merge to have both in one"
+            "name another file, or give merge (--merge) to have both in one"
         )
     with store.transaction():
         store.set_meta("api_base", "\n".join([*known, base]))

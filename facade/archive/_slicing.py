@@ -155,12 +155,14 @@ def _envelope(text: str, at: int) -> dict[str, Any]:
 def _items(text: str, at: int) -> tuple[_Items, int]:
     """An array's items, and where it ends."""
     items = _Items()
-    at = _expect(text, at, "[")
-    while items or text[at] != "]":
+    at = _skip(text, at + 1)
+    if text[at] == "]":
+        return items, at + 1
+    while True:
         value, end = _decode(text, at)
         items.append((text[at:end], value))
-        at = _skip(text, end)
-        if text[at] == "]":
-            break
-        at = _expect(text, at, ",")
-    return items, at + 1
+        if text[end] not in ",]":
+            end = _skip(text, end)
+        if text[end] == "]":
+            return items, end + 1
+        at = _expect(text, end, ",")

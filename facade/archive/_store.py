@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from threading import RLock
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 from facade.archive import _file, _schema
-from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, columns_of, derived, parsed, seconds_of
+from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, columns_beside, columns_of, parsed, seconds_of
 from facade.archive._errors import NotStoredError, UnknownCursorError
 from facade.archive._schema import seal
 
@@ -171,6 +172,27 @@ class Store:
             parents: the ids of what it belongs to: thread_id, and run_id for steps
         """
         self._write(kind, columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=False)))
+
+    def put_many(self, kind: Kind, objects: Sequence[tuple[str, Mapping[str, Any], Mapping[str, str]]]) -> None:
+        """As `put` for many objects of a kind: each is its text, its value and the ids of what it belongs to."""
+        rows = [
+            columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=False))
+            for text, value, parents in objects
+        ]
+        if kind in ("messages", "runs"):
+            for thread_id in {row["thread_id"] for row in rows}:
+                self.note("threads", thread_id, "open")
+        ((last,),) = self.rows(f"SELECT coalesce(max(key), 0) FROM {kind}")
+        begin = 0
+        while begin < len(rows):
+            # Powers of two, so that there are few different statements to prepare.
+            size = min(_MOST_AT_ONCE, 1 << (len(rows) - begin).bit_length() - 1)
+            values: list[Any] = []
+            for seq, row in enumerate(rows[begin : begin + size], last + begin + 1):
+                values += row.values()
+                values.append(seq)
+            self._connection.execute(_add_many(kind, size), values)
+            begin += size
 
     def note(
         self, kind: Literal["threads", "assistants"], object_id: str, state: State, error: str | None = None
@@ -378,24 +400,35 @@ def thread_ids(path: str | os.PathLike[str]) -> list[str]:
         return store.thread_ids()
 
 
-def _adding(kind: Kind) -> str:
+def _adding(kind: Kind, values: str | None = None) -> str:
     # An object that is there already is replaced, and keeps its place in the order of arrival.
-    extra = ("state",) if kind in MAY_BE_BARE else tuple(derived(kind, {}))
-    columns = ("id", *PARENTS[kind], "created_at", "json", "sha256", *extra)
+    columns = _columns(kind)
     fresh = [column for column in columns if column not in ("id", *PARENTS[kind])]
     if kind in MAY_BE_BARE:
         fresh += ["error", "seal"]
+    named = ", ".join("CAST(:json AS TEXT)" if column == "json" else f":{column}" for column in columns)
     return (
         f"INSERT INTO {kind} ({', '.join(columns)}, seq)"
-        f" VALUES ({', '.join(map(_value_of, columns))}, (SELECT coalesce(max(key), 0) + 1 FROM {kind}))"
+        f" VALUES {values or f'({named}, (SELECT coalesce(max(key), 0) + 1 FROM {kind}))'}"
         f" ON CONFLICT ({', '.join((*PARENTS[kind], 'id'))}) DO UPDATE SET "
         + ", ".join(f"{column} = excluded.{column}" for column in fresh)
     )
 
 
-def _value_of(column: str) -> str:
-    # As bytes, since not all that is JSON to others is UTF-8 to Python.
-    return "CAST(:json AS TEXT)" if column == "json" else f":{column}"
+def _columns(kind: Kind) -> tuple[str, ...]:
+    """The columns of a kind's row, in the order of `columns_of`."""
+    return ("id", *PARENTS[kind], "created_at", "json", "sha256", *columns_beside(kind))
+
+
+_MOST_AT_ONCE = 64
+"""How many rows one statement adds: its values, nine for a row, are no more than any SQLite takes."""
+
+
+@cache
+def _add_many(kind: Kind, count: int) -> str:
+    # Texts go in as bytes, since not all that is JSON to others is UTF-8 to Python.
+    row = ", ".join("CAST(? AS TEXT)" if column == "json" else "?" for column in (*_columns(kind), "seq"))
+    return _adding(kind, ", ".join([f"({row})"] * count))
 
 
 def _one(kind: Kind) -> str:

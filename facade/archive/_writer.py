@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from facade.archive._plan import Change, Note, Put
+from facade.archive._columns import PARENTS, Kind
+from facade.archive._plan import Change, Note, NoteList, Put
 from facade.archive._store import Store
 
 T = TypeVar("T")
@@ -119,17 +120,32 @@ class Writer:
         return batch, None
 
     def _write(self, batch: list[Change]) -> None:
+        puts: dict[Kind, list[tuple[str, Mapping[str, Any], Mapping[str, str]]]] = {kind: [] for kind in PARENTS}
+        notes: list[Note | NoteList] = []
+        for change in batch:
+            if isinstance(change, Put):
+                puts[change.kind].append((change.item.text, change.item.value, change.parents))
+            else:
+                notes.append(change)
         with self._store.transaction():
-            for change in batch:
-                self._apply(change)
+            for kind, objects in puts.items():  # those that others belong to come first
+                if objects:
+                    self._store.put_many(kind, objects)
+            for note in notes:
+                self._note(note)
 
-    def _apply(self, change: Change) -> None:
-        if isinstance(change, Put):
-            self._store.put(change.kind, change.item.text, change.item.value, **change.parents)
-        elif isinstance(change, Note):
-            self._store.note(change.kind, change.id, change.state, change.error)
+    def _note(self, note: Note | NoteList) -> None:
+        if isinstance(note, Note):
+            self._store.note(note.kind, note.id, note.state, note.error)
         else:
-            kind, thread_id, run_id, *rest = change
-            names = ("state", "cursor", "include", "error")
-            noted: dict[str, Any] = dict(zip(names, rest, strict=True))
-            self._store.note_list(kind, thread_id, run_id, **noted, export=self._export)
+            kind, thread_id, run_id, state, cursor, include, error = note
+            self._store.note_list(
+                kind,
+                thread_id,
+                run_id,
+                state=state,
+                cursor=cursor,
+                include=include,
+                error=error,
+                export=self._export,
+            )

@@ -35,11 +35,21 @@ def _number(object_id: str) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
+def _beside(path: list[str]) -> bytes:
+    """What an export asks for beside runs and steps: a thread or an assistant by its id, and no messages."""
+    if path[-1] == "messages":
+        return b'{"object": "list", "data": [], "first_id": null, "last_id": null, "has_more": false}'
+    kind = "thread" if path[-2] == "threads" else "assistant"
+    return json.dumps({"id": path[-1], "object": kind, "created_at": 1}).encode()
+
+
 @lru_cache(512)
 def answer(target: str) -> tuple[int, bytes]:
     """The latency in milliseconds and the body for the target of a request."""
     parts = urlsplit(target)
     _, latency_ms, runs, steps, *path = parts.path.split("/")
+    if path[-2] in ("threads", "assistants") or path[-1] == "messages":
+        return int(latency_ms), _beside(path)
     bodies, count, prefix = (_STEPS, int(steps), "step") if "steps" in path else (_RUNS, int(runs), "run")
     if path[-1] not in ("runs", "steps"):
         return int(latency_ms), _numbered(bodies, _number(path[-1]))
