@@ -48,6 +48,11 @@ def parsed(kind: Kind, source: Mapping[str, Any] | str) -> Prepared:
     return Prepared(kind, columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=True)))
 
 
+def row_of(kind: Kind, text: str, value: Mapping[str, Any], parents: Mapping[str, str]) -> dict[str, Any]:
+    """The row of an object as a server sent it, by column."""
+    return columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=False))
+
+
 def columns_of(
     kind: Kind, text: str, value: Mapping[str, Any], parents: Mapping[str, str], *, created_at: float
 ) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from json.decoder import scanstring  # type: ignore[attr-defined]  # it is what JSONDecoder itself reads keys with
 from typing import Any
 
@@ -13,21 +14,20 @@ from facade.errors import APIResponseError
 
 _decode = json.JSONDecoder().raw_decode
 _space = re.compile(r"[ \t\r\n]*").match
+_open_object, _open_array, _next_member, _next_item, _colon = (
+    re.compile(pattern.replace("_", r"[ \t\r\n]*")).match
+    for pattern in (r"{_(}?)_", r"\[_(\]?)", r"_([,}])_", r"_([,\]])_", r"_:_")
+)
 
 
 class Item:
     """An object as it was sent: its text, and its value."""
 
-    __slots__ = ("_json", "text")
+    __slots__ = ("_json", "text", "value")
 
     def __init__(self, text: str, value: dict[str, Any]) -> None:
         self.text = text
-        self._json = value
-
-    @property
-    def value(self) -> dict[str, Any]:
-        """What the text means."""
-        return self._json
+        self.value = self._json = value  # the latter for what reads models
 
     def __repr__(self) -> str:
         return f"Item({self._json.get('id')!r})"
@@ -83,15 +83,13 @@ def slice_items(text: str, *path: str) -> list[tuple[str, Any]]:
 
 def _member(text: str, at: int, wanted: str) -> int | None:
     """Where the value of an object's member begins; of several of that name the last one counts, as everywhere."""
-    found = None
-    at = _expect(text, at, "{")
-    while text[at] == '"':
-        key, at = scanstring(text, at + 1)
-        at = _expect(text, _skip(text, at), ":")
-        found = at if key == wanted else found
-        at = _skip(text, _decode(text, at)[1])
-        at = _expect(text, at, ",") if text[at] == "," else at
-    return found
+    place = None
+    found = _after(_open_object, text, at)
+    while found[1] != "}":
+        key, at = _key(text, found.end())
+        place = at if key == wanted else place
+        found = _after(_next_member, text, _decode(text, at)[1])
+    return place
 
 
 class _Items(list[tuple[str, Any]]):
@@ -124,45 +122,42 @@ def _skip(text: str, at: int) -> int:
     return _space(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
 
 
-def _expect(text: str, at: int, chars: str) -> int:
-    """Where the text goes on behind one of these characters and white space."""
-    if text[at] not in chars:
-        raise json.JSONDecodeError(f"Expecting {' or '.join(chars)}", text, at)
-    return _skip(text, at + 1)
+def _after(between: Callable[[str, int], re.Match[str] | None], text: str, at: int) -> re.Match[str]:
+    """What stands between two values."""
+    found = between(text, at)
+    if found is None:
+        raise json.JSONDecodeError("Expecting one of ,:]}", text, at)
+    return found
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    """A member's key, and where its value begins."""
+    if text[at] != '"':
+        raise json.JSONDecodeError("Expecting a key", text, at)
+    key, at = scanstring(text, at + 1)
+    return key, _after(_colon, text, at).end()
 
 
 def _envelope(text: str, at: int) -> dict[str, Any]:
     """A page's members; of its `data`, the items."""
     envelope: dict[str, Any] = {}
-    at = _expect(text, at, "{")
-    while envelope or text[at] != "}":
-        if text[at] != '"':
-            raise json.JSONDecodeError("Expecting a key", text, at)
-        key, at = scanstring(text, at + 1)
-        at = _expect(text, _skip(text, at), ":")
-        value, at = _items(text, at) if key == "data" and text[at] == "[" else _decode(text, at)
-        envelope[key] = value
-        at = _skip(text, at)
-        if text[at] == "}":
-            break
-        at = _expect(text, at, ",")
-    at = _skip(text, at + 1)
-    if at != len(text):
-        raise json.JSONDecodeError("Extra data", text, at)
+    found = _after(_open_object, text, at)
+    while found[1] != "}":
+        key, at = _key(text, found.end())
+        envelope[key], at = _items(text, at) if key == "data" and text[at] == "[" else _decode(text, at)
+        found = _after(_next_member, text, at)
+    if found.end() != len(text):
+        raise json.JSONDecodeError("Extra data", text, found.end())
     return envelope
 
 
 def _items(text: str, at: int) -> tuple[_Items, int]:
     """An array's items, and where it ends."""
     items = _Items()
-    at = _skip(text, at + 1)
-    if text[at] == "]":
-        return items, at + 1
-    while True:
+    found = _after(_open_array, text, at)
+    while found[1] != "]":
+        at = found.end()
         value, end = _decode(text, at)
         items.append((text[at:end], value))
-        if text[end] not in ",]":
-            end = _skip(text, end)
-        if text[end] == "]":
-            return items, end + 1
-        at = _expect(text, end, ",")
+        found = _after(_next_item, text, end)
+    return items, found.end(1)

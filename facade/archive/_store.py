@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 from facade.archive import _file, _schema
-from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, columns_beside, columns_of, parsed, seconds_of
+from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, columns_beside, parsed, row_of
 from facade.archive._errors import NotStoredError, UnknownCursorError
 from facade.archive._schema import seal
 
@@ -171,14 +171,10 @@ class Store:
             value: the same, parsed; it needs an `id`
             parents: the ids of what it belongs to: thread_id, and run_id for steps
         """
-        self._write(kind, columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=False)))
+        self._write(kind, row_of(kind, text, value, parents))
 
-    def put_many(self, kind: Kind, objects: Sequence[tuple[str, Mapping[str, Any], Mapping[str, str]]]) -> None:
-        """As `put` for many objects of a kind: each is its text, its value and the ids of what it belongs to."""
-        rows = [
-            columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=False))
-            for text, value, parents in objects
-        ]
+    def put_many(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
+        """As `put` for many objects of a kind, each as `_columns.row_of` prepares it."""
         if kind in ("messages", "runs"):
             for thread_id in {row["thread_id"] for row in rows}:
                 self.note("threads", thread_id, "open")

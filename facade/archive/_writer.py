@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from facade.archive._columns import PARENTS, Kind
+from facade.archive._columns import PARENTS, Kind, row_of
 from facade.archive._plan import Change, Note, NoteList, Put
 from facade.archive._store import Store
 
@@ -22,6 +22,13 @@ _MOST_ROWS = 1000
 
 _PATIENCE_SEC = 0.2
 """How long fewer rows wait for more."""
+
+
+class _Row(NamedTuple):
+    """An object's row, made ready."""
+
+    kind: Kind
+    columns: dict[str, Any]
 
 
 class Writer:
@@ -42,7 +49,7 @@ class Writer:
         self._store = store
         self._export = export
         self._told = told
-        self._queue: deque[Sequence[Change] | Callable[[], None]] = deque()
+        self._queue: deque[list[_Row | Note | NoteList] | Callable[[], None]] = deque()
         self._ready = threading.Condition()
         self._is_closing = self._is_urgent = False
         self.waiting = 0
@@ -53,8 +60,15 @@ class Writer:
 
     def write(self, changes: Sequence[Change]) -> None:
         """Take changes that belong together, to be written soon."""
+        # Rows are made here, so that the writing thread is all but always in SQLite, where it holds up no other.
+        made = [
+            _Row(change.kind, row_of(change.kind, change.item.text, change.item.value, change.parents))
+            if isinstance(change, Put)
+            else change
+            for change in changes
+        ]
         with self._ready:
-            self._queue.append(changes)
+            self._queue.append(made)
             self.waiting += len(changes)
             if self.waiting >= _ROWS:
                 self._ready.notify()
@@ -107,9 +121,9 @@ class Writer:
                 return
             self._told()
 
-    def _next(self) -> tuple[list[Change], Callable[[], None] | None]:
+    def _next(self) -> tuple[list[_Row | Note | NoteList], Callable[[], None] | None]:
         """What goes into the next transaction, and what is asked after it."""
-        batch: list[Change] = []
+        batch: list[_Row | Note | NoteList] = []
         while self._queue and len(batch) < _MOST_ROWS:
             item = self._queue.popleft()
             if callable(item):
@@ -119,16 +133,16 @@ class Writer:
             self.waiting -= len(item)
         return batch, None
 
-    def _write(self, batch: list[Change]) -> None:
-        puts: dict[Kind, list[tuple[str, Mapping[str, Any], Mapping[str, str]]]] = {kind: [] for kind in PARENTS}
+    def _write(self, batch: list[_Row | Note | NoteList]) -> None:
+        rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in PARENTS}
         notes: list[Note | NoteList] = []
         for change in batch:
-            if isinstance(change, Put):
-                puts[change.kind].append((change.item.text, change.item.value, change.parents))
+            if isinstance(change, _Row):
+                rows[change.kind].append(change.columns)
             else:
                 notes.append(change)
         with self._store.transaction():
-            for kind, objects in puts.items():  # those that others belong to come first
+            for kind, objects in rows.items():  # those that others belong to come first
                 if objects:
                     self._store.put_many(kind, objects)
             for note in notes:
