@@ -19,7 +19,7 @@ demo: $(READY) ## serve a sample thread on loopback and read it: no key, no acco
 	$(BIN)/python scripts/demo.py
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term --cov-fail-under=95
 
 soak: $(READY) ## read for minutes while faults come, counting descriptors and memory
 	$(BIN)/python tests/soak.py

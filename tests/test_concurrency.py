@@ -367,7 +367,7 @@ class TestLeaving:
         assert api.until(lambda: server.busy >= 7)
         began = time.monotonic()
         walk.close()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
         assert not api.threads()
         assert api.until(lambda: server.busy == 0)
 
@@ -381,7 +381,7 @@ class TestLeaving:
         assert api.until(lambda: len(server.requests) >= 8)
         began = time.monotonic()
         walk.close()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
         assert not api.threads()
 
     def test_failure_stops_the_others(self, api: Api, serve: Serve) -> None:
@@ -515,7 +515,7 @@ class TestProcesses:
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate(timeout=10)
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 5
         assert output.strip() == "interrupted", errors
         assert process.returncode == 0
 
@@ -553,17 +553,16 @@ class TestProcesses:
 
 def test_retries_do_not_block_others(serve: Serve) -> None:
     """While one thread waits for a retry, another's call goes through."""
-    server = serve(lambda r: error(503, {"Retry-After-Ms": "400"}) if "run_slow" in r.path else answer(a_run()))
+    server = serve(lambda r: error(503, {"Retry-After-Ms": "1000"}) if "run_slow" in r.path else answer(a_run()))
     with (
         facade.Client(KEY, api_base=server.url, verify=TRUSTED, max_retry_count=1) as client,
         ThreadPoolExecutor(1) as pool,
     ):
         slow = pool.submit(client.runs.get, "thread_1", "run_slow")
         assert until(lambda: server.requests)
-        began = time.monotonic()
         client.runs.get("thread_1", "run_quick")
-        assert time.monotonic() - began < 0.3
         assert isinstance(slow.exception(), facade.InternalServerError)
+    assert [r.path.rpartition("_")[2] for r in server.requests] == ["slow", "quick", "slow"]
 
 
 def test_retries_of_tasks(serve: Serve) -> None:
@@ -585,7 +584,7 @@ def test_handshakes_that_hang_hold_nothing_up(serve: Serve) -> None:
         began = time.monotonic()
         with pytest.raises(facade.APITimeoutError):
             next(walk)
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 8
 
 
 def test_walk_left_at_the_end_of_a_program() -> None:
