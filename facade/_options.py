@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import os
 import re
@@ -69,12 +70,13 @@ class Limits(NamedTuple):
     deadline_sec: float | None
     max_retry_count: int
 
-    def override(self, method: str, options: Mapping[str, Any]) -> Limits:
+    def override(self, method: str, options: Mapping[str, Any], function: Callable[..., Any]) -> Limits:
         """These limits with the given ones in their place.
 
         Args:
             method: what was called, for the error
             options: the options that the call was given
+            function: the method itself: an error says what else it takes
 
         Raises:
             TypeError: there is no such option.
@@ -82,7 +84,7 @@ class Limits(NamedTuple):
         """
         for name in options:
             if name not in _LIMITS:
-                refuse_unknown(method, name, _LIMITS)
+                refuse_unknown(method, name, {*_LIMITS, *parameters(function)})
         return self._replace(**{name: _checked(_LIMITS[name], name, value) for name, value in options.items()})
 
 
@@ -141,10 +143,18 @@ _MEANT = {
     "extra_headers": "additional_headers",
     "default_query": "additional_query",
     "extra_query": "additional_query",
+    "extra_body": "additional_body",
     "http_client": "transport",
     "page_size": "limit",
     "max_items": "limit",
+    "poll_interval_ms": "poll_sec",
 }
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    """What a function, or bound method, can be given by name."""
+    signature = inspect.signature(function)
+    return [name for name, each in signature.parameters.items() if each.kind is not each.VAR_KEYWORD]
 
 
 def refuse_unknown(method: str, name: str, known: Iterable[str]) -> NoReturn:
@@ -156,14 +166,15 @@ def refuse_unknown(method: str, name: str, known: Iterable[str]) -> NoReturn:
         known: the options that there are
     """
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, 1)
-    meant = _MEANT.get(name) or (close[0] if close else None)
-    if name == "limit" and method.endswith(".all"):
+    meant = _MEANT.get(name, name)
+    if meant == "limit" and method.endswith(".all"):
         advice = "it walks over every page, so there is none; use list(limit=...) or stop the loop"
-    elif meant is not None and (meant in known or not meant.isidentifier()):
+    elif meant in known or not meant.isidentifier():
         advice = f"did you mean {meant}?"
-    elif meant is not None:
+    elif meant in OPTIONS:
         advice = f"{meant} is an option of the client"
+    elif close := difflib.get_close_matches(name, known, 1):
+        advice = f"did you mean {close[0]}?"
     else:
         advice = f"there are {', '.join(known)}"
     raise TypeError(f"{method}() has no option {name!r}; {advice}")

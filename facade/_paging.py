@@ -270,7 +270,7 @@ class Progress(Generic[T]):
         self._page: Iterator[T] = iter(())
         self._last: T | None = None
         self._count = 0
-        self._state: Literal["not begun", "under way", "at its end"] = "not begun"
+        self._state: Literal["not begun", "under way", "ended"] = "not begun"
         self._tally = Tally()
 
     @property

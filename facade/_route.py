@@ -194,7 +194,9 @@ def find_proxy(given: Proxy | None, scheme: str, host: str, port: int | None) ->
     if not proxy_bypass(host if port is None else f"{host}:{port}"):
         for kind in (scheme, "all"):
             if getproxies().get(kind):
-                return _usable(_parse_proxy(getproxies()[kind]), f"{kind.upper()}_PROXY")
+                variable = f"{kind}_proxy"
+                said_by = variable if os.environ.get(variable) else variable.upper()
+                return _usable(_parse_proxy(getproxies()[kind]), said_by)
     return None
 
 

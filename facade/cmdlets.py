@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 from facade._answers import Page
 from facade._arguments import Order, RunLike, ThreadLike, is_one, run_key, thread_key
 from facade._auth import ApiKey, AuthType, keep_secrets
-from facade._options import DEFAULTS, LimitOptions, option, refuse_unknown
+from facade._options import DEFAULTS, LimitOptions, option, parameters, refuse_unknown
 from facade._sync.client import Client, outside_stacklevel
 from facade._sync.walks import Walk
 from facade.errors import MoreDataWarning
@@ -68,14 +68,17 @@ _shared: list[Pool] = []
 _made_of: list[Any] = []
 
 
-def make_client(cmdlet: str, given: CmdletOptions) -> Client:
+def make_client(cmdlet: Callable[..., Any], given: CmdletOptions) -> Client:
     """A client on the connections that all calls share; they hold no key."""
-    if (client := given.pop("client", None)) is not None:
-        return client.with_options(**cast(LimitOptions, given))
     keep_secrets(given)  # the caller's frame holds this dict
+    client = given.pop("client", None)
     for name in given:
         if name not in CMDLET_OPTIONS:
-            refuse_unknown(cmdlet, name, CMDLET_OPTIONS)
+            refuse_unknown(cmdlet.__name__, name, parameters(cmdlet))
+        if client is not None and name not in LimitOptions.__annotations__:
+            refuse_unknown(cmdlet.__name__, name, LimitOptions.__annotations__)
+    if client is not None:
+        return client.with_options(**cast(LimitOptions, given))
     if not _shared:
         from facade._sync.pool import Pool
 
@@ -161,7 +164,7 @@ def get_thread_run(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     _one_set("run_id", run_id, all, limit)
-    runs = make_client("get_thread_run", options).runs
+    runs = make_client(get_thread_run, options).runs
     if run_id is not None:
         return runs.get(thread_id, run_id)
     if all:
@@ -242,7 +245,7 @@ def get_thread_run_step(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     _one_set("step_id", step_id, all, limit)
-    steps = make_client("get_thread_run_step", options).steps
+    steps = make_client(get_thread_run_step, options).steps
     if step_id is not None:
         return steps.get(run_id, step_id, thread_id=thread_id, include=include)
     if all:
@@ -315,7 +318,7 @@ def get_thread_message(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     _one_set("message_id", message_id, all or run_id is not None, limit)
-    messages = make_client("get_thread_message", options).messages
+    messages = make_client(get_thread_message, options).messages
     if message_id is not None:
         return messages.get(thread_id, message_id)
     if all:

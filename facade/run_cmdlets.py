@@ -79,7 +79,7 @@ def start_thread_run(
             refuse_unknown("start_thread_run", name, StartOptions.__annotations__)
     fields: Any = {name: value for name, value in options.items() if name not in CMDLET_OPTIONS}
     settings: Any = {name: value for name, value in options.items() if name in CMDLET_OPTIONS}
-    runs = make_client("start_thread_run", settings).runs
+    runs = make_client(start_thread_run, settings).runs
     said = [] if message is None else [{"role": "user", "content": message}]
     if thread_id is not None:
         if said:
@@ -138,7 +138,7 @@ def stop_thread_run(
         ValueError: without `force`: its status is another one; nothing was sent to cancel it.
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    runs, key = make_client("stop_thread_run", options).runs, run_key(run_id, thread_id)
+    runs, key = make_client(stop_thread_run, options).runs, run_key(run_id, thread_id)
     if not force:
         told = None if isinstance(run_id, str) or field(run_id, "run_id") is not None else field(run_id, "status")
         status = runs.get(*key).status if told is None else told
@@ -183,7 +183,7 @@ def wait_thread_run(
         raise ValueError(f"status_for_wait has {', '.join(endless)}, which a run never leaves: it would wait for ever")
     check_poll_sec("poll_interval_sec", poll_interval_sec)
 
-    runs, key = make_client("wait_thread_run", options).runs, run_key(run_id, thread_id)
+    runs, key = make_client(wait_thread_run, options).runs, run_key(run_id, thread_id)
 
     def goes_on(run: RunObject) -> bool:
         if progress is not None:
@@ -248,7 +248,7 @@ def submit_tool_output(
     """
     answers = read_answers("outputs", tool_output, "tool_output")
     outputs = {call_id: answer["output"] for call_id, answer in answers.items()}
-    runs = make_client("submit_tool_output", options).runs
+    runs = make_client(submit_tool_output, options).runs
     check_awaited(run_id, outputs, "outputs", "tool_output")
     return (runs.stream_tool_outputs if stream else runs.submit_tool_outputs)(run_id, outputs, thread_id=thread_id)
 

@@ -496,7 +496,7 @@ class TestEnvironment:
         variable, value = CONFIGURATION[name]
         monkeypatch.setitem(sys.modules, "socksio", None)
         monkeypatch.setenv(variable, value)
-        with pytest.raises(facade.ConfigurationError, match=f"(?i){variable}"):
+        with pytest.raises(facade.ConfigurationError, match=variable):
             api.client("https://bakery.example/v1", verify=True)
 
     def test_password_is_not_shown(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,9 +76,33 @@ class TestUnknownOptions:
     def test_limit_of_a_walk(self, api: Api, method: str) -> None:
         """A walk has no limit, and says what to use."""
         client = api.client("http://127.0.0.1:1")
-        text = refusal(lambda: METHODS[method](client, limit=5))
-        assert "limit" in text
-        assert "list" in text
+        for given in ("limit", "page_size"):
+            text = refusal(lambda: METHODS[method](client, **{given: 5}))  # noqa: B023  # called at once
+            assert "limit" in text
+            assert "list" in text
+
+    @pytest.mark.parametrize(
+        ("method", "given", "meant"),
+        [("runs.list", "page_size", "limit"), ("runs.list", "ordr", "order"), ("steps.get", "includes", "include")],
+    )
+    def test_parameter_of_a_method(self, api: Api, method: str, given: str, meant: str) -> None:
+        """What a method takes by name beside the limits is suggested too."""
+        client = api.client("http://127.0.0.1:1")
+        assert f"did you mean {meant}?" in refusal(lambda: METHODS[method](client, **{given: 5}))
+        assert f" {meant}," in refusal(lambda: METHODS[method](client, zzz=5))
+
+    @pytest.mark.parametrize(("given", "meant"), [("page_size", "limit"), ("ordr", "order")])
+    def test_parameter_of_a_cmdlet(self, given: str, meant: str) -> None:
+        """So it is for the cmdlet functions."""
+        assert f"did you mean {meant}?" in refusal(lambda: facade.get_thread_run("thread_1", **{given: 5}))
+
+    def test_cmdlet_with_a_client(self, serve: Serve) -> None:
+        """With a client of one's own, a cmdlet function takes none of what makes a client, and says so by its name."""
+        server = serve(RUN)
+        with facade.Client(KEY, api_base=server.url) as client:
+            text = refusal(lambda: facade.get_thread_run("thread_1", client=client, api_base="http://127.0.0.1:1"))
+        assert text.startswith("get_thread_run() has no option 'api_base'")
+        assert "client" in text
 
     def test_option_of_the_client_in_a_call(self, api: Api) -> None:
         """An option of the client that is given to a call is said to be the client's."""

@@ -9,7 +9,7 @@ from facade._answers import Page
 from facade._arguments import RunKey, is_one
 from facade._async.walks import AsyncWalk
 from facade._exchange import NO_DEADLINE, Call, Deadline
-from facade._options import LimitOptions, Settings, check_concurrency
+from facade._options import LimitOptions, Limits, Settings, check_concurrency
 from facade._paging import ListCursor
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ class AsyncResource:
         self._pool = pool
         self._settings = settings
 
+    def _limits(self, method: str, options: LimitOptions) -> Limits:
+        """The limits of one call of a method."""
+        return self._settings.limits.override(f"{self._name}.{method}", options, getattr(self, method))
+
     async def _ask(self, method: str, call: Call[T], options: LimitOptions) -> T:
-        limits = self._settings.limits
-        if options:
-            limits = limits.override(f"{self._name}.{method}", options)
+        limits = self._limits(method, options) if options else self._settings.limits
         if limits.deadline_sec is None:
             return await self._pool.run(call, self._settings, limits, NO_DEADLINE)
         with Deadline(limits.deadline_sec) as deadline:
@@ -60,7 +62,7 @@ class AsyncResource:
         """
         from facade._prefetch_async import AsyncPrefetch
 
-        limits = self._settings.limits.override(f"{self._name}.all", options)
+        limits = self._limits("all", options)
         deadline = Deadline(limits.deadline_sec)
         check_concurrency("concurrency", concurrency)
 

@@ -56,7 +56,7 @@ class AsyncWalk(Progress[T], AsyncIterator[T]):
 
     def _let_go(self) -> Any:
         reader, self._reader = self._reader, None
-        self._page, self._state = iter(()), "at its end"
+        self._page, self._state = iter(()), "ended"
         return reader
 
     async def __aenter__(self) -> Self:

@@ -157,7 +157,7 @@ class Client(KnownOptions):
 
     def _ask(self, call: Call[T], **options: Unpack[LimitOptions]) -> T:
         """Asks what a call says: the way in for this package's other parts."""
-        limits = self._settings.limits.override("_ask", options)
+        limits = self._settings.limits.override("_ask", options, self._ask)
         with Deadline(limits.deadline_sec) as deadline:
             return self._pool.run(call, self._settings, limits, deadline)
 
@@ -171,7 +171,8 @@ class Client(KnownOptions):
             ValueError, TypeError: one is out of its range, or there is no such option.
         """
         view = self.__class__.__new__(self.__class__)
-        view._settings = self._settings._replace(limits=self._settings.limits.override("with_options", options))
+        limits = self._settings.limits.override("with_options", options, self.with_options)
+        view._settings = self._settings._replace(limits=limits)
         view._pool = self._pool
         return view
 

@@ -311,9 +311,6 @@ class RunLife(Resource):
         submission = _submission("outputs", run, thread_id, outputs, is_stream=True)
         return self._stream("stream_tool_outputs", submission.call, options, submission.key)
 
-    def _limits(self, method: str, options: LimitOptions) -> Limits:
-        return self._settings.limits.override(f"{self._name}.{method}", options)
-
     def _creation(
         self, method: str, thread: ThreadLike | None, assistant_id: str, given: Any
     ) -> tuple[Call[RunObject], LimitOptions]:

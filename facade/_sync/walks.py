@@ -57,7 +57,7 @@ class Walk(Progress[T], Iterator[T]):
 
     def _let_go(self) -> Any:
         reader, self._reader = self._reader, None
-        self._page, self._state = iter(()), "at its end"
+        self._page, self._state = iter(()), "ended"
         return reader
 
     def __enter__(self) -> Self:
