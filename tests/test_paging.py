@@ -344,6 +344,16 @@ class TestWalk:
         gc.collect()
         assert sum(reference() is not None for reference in seen) <= 2
 
+    def test_repr(self, api: Api, serve: Serve) -> None:
+        """It says what is walked and how far that has come; one that was closed has ended, wherever it was."""
+        client = api.client(serve(library({"/threads/thread_1/runs": runs(150)})))
+        walk = client.runs.all("thread_1")
+        assert "of runs of thread thread_1: not begun, 0 read>" in repr(walk)
+        next(walk), next(walk)
+        assert "under way, 100 read, after='run_2'>" in repr(walk)
+        walk.close()
+        assert ": ended, 100 read, after='run_2'>" in repr(walk)
+
     def test_closed_in_the_middle(self, api: Api, serve: Serve) -> None:
         """A closed walk gives nothing more, and closing it again is no error."""
         walk = api.client(serve(page(1, 2, 3))).runs.all("thread_1")
