@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import facade
-from facade import timeline
+from facade import archive, timeline
 from facade.commands._kinds import RUNS, STEPS
 from facade.commands._table import Table
 from facade.server import serve, write_sample
@@ -22,7 +22,7 @@ QUESTION = "Which loaves are free of nuts, and what does a seeded loaf cost?"
 
 
 def main() -> None:
-    """Prints the sample thread's runs and their steps, writes the page that shows them, and streams a run."""
+    """Prints the sample thread's runs and steps, writes the page that shows them, streams a run, and takes all home."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "sample.sqlite"
@@ -44,6 +44,16 @@ def main() -> None:
             timeline.write(client, thread_id, to=PAGE, include=facade.FILE_SEARCH_RESULT_CONTENT)
             print(f"\nThe same to look at: {PAGE}")
             stream_a_run(client)
+            report = archive.export(client, [thread_id], to=Path(folder) / "home.db")
+        read_at_home(Path(folder) / "home.db", thread_id, report)
+
+
+def read_at_home(path: Path, thread_id: str, report: archive.Report) -> None:
+    """Reads on from the file, without the server."""
+    print(f"\nTaken home: {report.runs} runs, {report.steps} steps and {report.messages} messages. The server is gone;")
+    with archive.client(path) as client:
+        last = client.runs.list(thread_id, limit=1, order="desc")[0]
+        print(f"the file says that {last.id} of {thread_id} is {last.status}.")
 
 
 def stream_a_run(client: facade.Client) -> None:
