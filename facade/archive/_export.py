@@ -250,10 +250,12 @@ def _run(reader: Reader, store: Store, number: int, progress: Callable[[dict[str
 
     thread = threading.Thread(target=work, name="facade-archive-reader", daemon=True)
     thread.start()
+    told_at = time.monotonic()
     try:
         while not wait([result], _PROGRESS_SEC).done:
             if progress is not None:
                 progress(writer.counts)
+                told_at = time.monotonic()
         result.result()
     except BaseException:
         reader.stop()
@@ -264,6 +266,7 @@ def _run(reader: Reader, store: Store, number: int, progress: Callable[[dict[str
     if writer.error is not None:
         raise writer.error
     if progress is not None:
+        time.sleep(max(0.0, told_at + _PROGRESS_SEC - time.monotonic()))
         progress(writer.counts)
 
 

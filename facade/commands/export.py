@@ -149,10 +149,10 @@ def _lines() -> Callable[[Report], None]:
         if time.monotonic() - said_at >= _LINE_EVERY_SEC:
             said_at = time.monotonic()
             left = max(0, report.expected - report.done)
-            left_sec = report.seconds * left / report.done if report.done else 0
+            left_sec = f", about {report.seconds * left / report.done:,.0f} s left" if report.done else ""
             errors = f", {len(report.errors)} threads with errors" if report.errors else ""
             rate = f"{report.read / report.seconds:,.0f} a second"
-            _output.say(f"{_objects(report.read)}, {rate}{errors}, about {left_sec:,.0f} s left")
+            _output.say(f"{_objects(report.read)}, {rate}{errors}{left_sec}")
 
     return show
 
