@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict, TypeVar, runtime_checkable
 
 from facade._options import check_limit
 
+T = TypeVar("T")
 Order = Literal["asc", "desc"]
+Many = Iterable[T]
+AsyncMany = Iterable[T] | AsyncIterable[T]
+"""What several threads or runs may come in."""
 
 
 @runtime_checkable

@@ -300,6 +300,12 @@ class Deferred:
         return getattr(import_module(self._name), name)
 
 
+if TYPE_CHECKING:
+    from openai_thread_runs_api import models as models
+else:
+    models = Deferred("openai_thread_runs_api.models")  # `typing.get_type_hints` of the methods looks here
+
+
 class KnownOptions:
     """Refuses options that there are not, with a hint at what was meant, before `__init__` sees them."""
 

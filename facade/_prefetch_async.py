@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Generic, TypeVar
 
 from facade._answers import Page
+from facade._arguments import AsyncMany
 from facade._exchange import Deadline
 from facade._http import deadline_error
 from facade._network_async import AsyncCancelToken, home
 from facade._paging import MORE, PAGES_AHEAD, YET, Lane, ListCursor, Nothing, Window
 
 T = TypeVar("T")
-Many = Iterable[T] | AsyncIterable[T]
-"""What several threads or runs may come in."""
 
 Fetch = Callable[[ListCursor[T], AsyncCancelToken | None], Coroutine[Any, Any, Page[T]]]
 
@@ -33,7 +32,7 @@ class AsyncPrefetch(Generic[T]):
     def __init__(
         self,
         make: Callable[[Any], ListCursor[T]],
-        many: Many[Any],
+        many: AsyncMany[Any],
         size: int,
         in_order: bool,
         fetch: Fetch[T],

@@ -10,10 +10,11 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from facade._answers import Page
+from facade._arguments import Many
 from facade._exchange import Deadline
 from facade._http import deadline_error
 from facade._paging import MORE, YET, Lane, ListCursor, Nothing, Window
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from facade._network_sync import CancelToken
 
 T = TypeVar("T")
-Many = Iterable[T]
-"""What several threads or runs may come in."""
 
 Fetch = Callable[[ListCursor[T], "CancelToken | None"], Page[T]]
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 from facade._answers import Page
 from facade._arguments import Order, RunLike, ThreadLike, is_one, run_key, thread_key
 from facade._auth import ApiKey, AuthType, keep_secrets
-from facade._options import DEFAULTS, LimitOptions, option, parameters, refuse_unknown
+from facade._options import DEFAULTS, LimitOptions, models, option, parameters, refuse_unknown
 from facade._sync.client import Client, outside_stacklevel
 from facade._sync.walks import Walk
 from facade.errors import MoreDataWarning
 
 if TYPE_CHECKING:
     from facade._sync.pool import Pool
-    from openai_thread_runs_api.models import MessageObject, RunObject, RunStepObject
 
 
 T = TypeVar("T")
@@ -114,7 +113,7 @@ def _first_pages(one_or_many: Any, first_page: Callable[[Any], Page[T]]) -> Page
 
 
 @overload
-def get_thread_run(thread_id: ThreadLike, run_id: str, **options: Unpack[_OfOne]) -> RunObject: ...
+def get_thread_run(thread_id: ThreadLike, run_id: str, **options: Unpack[_OfOne]) -> models.RunObject: ...
 @overload
 def get_thread_run(
     thread_id: ThreadLike | Iterable[ThreadLike],
@@ -122,7 +121,7 @@ def get_thread_run(
     *,
     all: Literal[True],
     **options: Unpack[_OfSeveral],
-) -> Walk[RunObject]: ...
+) -> Walk[models.RunObject]: ...
 @overload
 def get_thread_run(
     thread_id: ThreadLike | Iterable[ThreadLike],
@@ -130,11 +129,11 @@ def get_thread_run(
     *,
     all: Literal[False] = False,
     **options: Unpack[_OfSeveral],
-) -> Page[RunObject]: ...
+) -> Page[models.RunObject]: ...
 @overload
 def get_thread_run(
     thread_id: ThreadLike | Iterable[ThreadLike], run_id: None = None, *, all: bool, **options: Unpack[_OfSeveral]
-) -> Walk[RunObject] | Page[RunObject]: ...
+) -> Walk[models.RunObject] | Page[models.RunObject]: ...
 def get_thread_run(
     thread_id: Any,
     run_id: str | None = None,
@@ -143,7 +142,7 @@ def get_thread_run(
     limit: int | None = None,
     order: Order = "asc",
     **options: Unpack[CmdletOptions],
-) -> RunObject | Walk[RunObject] | Page[RunObject]:
+) -> models.RunObject | Walk[models.RunObject] | Page[models.RunObject]:
     """Reads runs, as the cmdlet `Get-ThreadRun` does.
 
     Args:
@@ -170,7 +169,7 @@ def get_thread_run(
     if all:
         return runs.all(thread_id, order=order)
 
-    def first_page(thread: ThreadLike) -> Page[RunObject]:
+    def first_page(thread: ThreadLike) -> Page[models.RunObject]:
         page = runs.list(thread, limit=20 if limit is None else limit, order=order)
         _warn_of_more(page, limit, f"thread {thread_key(thread)}")
         return page
@@ -181,11 +180,11 @@ def get_thread_run(
 @overload
 def get_thread_run_step(
     run_id: RunLike, thread_id: str | None, step_id: str, **options: Unpack[_OfOneStep]
-) -> RunStepObject: ...
+) -> models.RunStepObject: ...
 @overload
 def get_thread_run_step(
     run_id: RunLike, thread_id: str | None = None, *, step_id: str, **options: Unpack[_OfOneStep]
-) -> RunStepObject: ...
+) -> models.RunStepObject: ...
 @overload
 def get_thread_run_step(
     run_id: RunLike | Iterable[RunLike],
@@ -194,7 +193,7 @@ def get_thread_run_step(
     *,
     all: Literal[True],
     **options: Unpack[_OfSeveralSteps],
-) -> Walk[RunStepObject]: ...
+) -> Walk[models.RunStepObject]: ...
 @overload
 def get_thread_run_step(
     run_id: RunLike | Iterable[RunLike],
@@ -203,7 +202,7 @@ def get_thread_run_step(
     *,
     all: Literal[False] = False,
     **options: Unpack[_OfSeveralSteps],
-) -> Page[RunStepObject]: ...
+) -> Page[models.RunStepObject]: ...
 @overload
 def get_thread_run_step(
     run_id: RunLike | Iterable[RunLike],
@@ -212,7 +211,7 @@ def get_thread_run_step(
     *,
     all: bool,
     **options: Unpack[_OfSeveralSteps],
-) -> Walk[RunStepObject] | Page[RunStepObject]: ...
+) -> Walk[models.RunStepObject] | Page[models.RunStepObject]: ...
 def get_thread_run_step(
     run_id: Any,
     thread_id: str | None = None,
@@ -223,7 +222,7 @@ def get_thread_run_step(
     order: Order = "asc",
     include: str | Sequence[str] = (),
     **options: Unpack[CmdletOptions],
-) -> RunStepObject | Walk[RunStepObject] | Page[RunStepObject]:
+) -> models.RunStepObject | Walk[models.RunStepObject] | Page[models.RunStepObject]:
     """Reads run steps, as the cmdlet `Get-ThreadRunStep` does.
 
     Args:
@@ -251,7 +250,7 @@ def get_thread_run_step(
     if all:
         return steps.all(run_id, thread_id=thread_id, order=order, include=include)
 
-    def first_page(run: RunLike) -> Page[RunStepObject]:
+    def first_page(run: RunLike) -> Page[models.RunStepObject]:
         count = 20 if limit is None else limit
         page = steps.list(run, thread_id=thread_id, limit=count, order=order, include=include)
         _warn_of_more(page, limit, f"run {run_key(run, thread_id).run_id}")
@@ -268,7 +267,7 @@ def get_thread_message(
     order: Order = "asc",
     run_id: str | None = None,
     **options: Unpack[CmdletOptions],
-) -> MessageObject: ...
+) -> models.MessageObject: ...
 @overload
 def get_thread_message(
     thread_id: ThreadLike | Iterable[ThreadLike],
@@ -279,7 +278,7 @@ def get_thread_message(
     order: Order = "asc",
     run_id: str | None = None,
     **options: Unpack[CmdletOptions],
-) -> Walk[MessageObject]: ...
+) -> Walk[models.MessageObject]: ...
 @overload
 def get_thread_message(
     thread_id: ThreadLike | Iterable[ThreadLike],
@@ -290,7 +289,7 @@ def get_thread_message(
     order: Order = "asc",
     run_id: str | None = None,
     **options: Unpack[CmdletOptions],
-) -> Page[MessageObject]: ...
+) -> Page[models.MessageObject]: ...
 def get_thread_message(
     thread_id: Any,
     message_id: str | None = None,
@@ -300,7 +299,7 @@ def get_thread_message(
     order: Order = "asc",
     run_id: str | None = None,
     **options: Unpack[CmdletOptions],
-) -> MessageObject | Walk[MessageObject] | Page[MessageObject]:
+) -> models.MessageObject | Walk[models.MessageObject] | Page[models.MessageObject]:
     """Reads messages, as the cmdlet `Get-ThreadMessage` does.
 
     Args:
@@ -324,7 +323,7 @@ def get_thread_message(
     if all:
         return messages.all(thread_id, run_id=run_id, order=order)
 
-    def first_page(thread: ThreadLike) -> Page[MessageObject]:
+    def first_page(thread: ThreadLike) -> Page[models.MessageObject]:
         page = messages.list(thread, run_id=run_id, limit=20 if limit is None else limit, order=order)
         _warn_of_more(page, limit, f"thread {thread_key(thread)}")
         return page

@@ -6,20 +6,17 @@ Their options are those of `facade.get_thread_run`; with `deadline_sec` for the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 from facade._answering import check_awaited, read_answers
 from facade._arguments import RunLike, ThreadLike, field, run_key
 from facade._bodies import NewThreadFields, RunFields
 from facade._exchange import Deadline
 from facade._failure_log import warn_of
-from facade._options import refuse_unknown
+from facade._options import models, refuse_unknown
+from facade._sync.streams import RunStream
 from facade._waiting import ENDED, GOES_ON, check_poll_sec, is_one_of
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
-
-if TYPE_CHECKING:
-    from facade._sync.streams import RunStream
-    from openai_thread_runs_api.models import RunObject
 
 MAY_STOP = ("queued", "in_progress", "requires_action")
 """The statuses of a run that can be cancelled."""
@@ -37,7 +34,7 @@ def start_thread_run(
     message: str | None = None,
     stream: Literal[False] = False,
     **options: Unpack[StartOptions],
-) -> RunObject: ...
+) -> models.RunObject: ...
 @overload
 def start_thread_run(
     thread_id: ThreadLike | None = None,
@@ -54,7 +51,7 @@ def start_thread_run(
     message: str | None = None,
     stream: bool = False,
     **options: Unpack[StartOptions],
-) -> RunObject | RunStream:
+) -> models.RunObject | RunStream:
     """Starts an assistant on a thread, as the cmdlet `Start-ThreadRun` does.
 
     Args:
@@ -110,7 +107,7 @@ def stop_thread_run(
     wait: bool = False,
     pass_thru: Literal[True],
     **options: Unpack[CmdletOptions],
-) -> RunObject: ...
+) -> models.RunObject: ...
 def stop_thread_run(
     run_id: RunLike,
     thread_id: str | None = None,
@@ -119,7 +116,7 @@ def stop_thread_run(
     wait: bool = False,
     pass_thru: bool = False,
     **options: Unpack[CmdletOptions],
-) -> RunObject | None:
+) -> models.RunObject | None:
     """Asks for a run to be stopped, as the cmdlet `Stop-ThreadRun` does.
 
     Args:
@@ -157,9 +154,9 @@ def wait_thread_run(
     poll_interval_sec: float | None = None,
     status_for_wait: str | Collection[str] = GOES_ON,
     status_for_exit: str | Collection[str] = (),
-    progress: Callable[[RunObject], Any] | None = None,
+    progress: Callable[[models.RunObject], Any] | None = None,
     **options: Unpack[CmdletOptions],
-) -> RunObject:
+) -> models.RunObject:
     """Reads a run again and again until it rests, as the cmdlet `Wait-ThreadRun` does.
 
     Args:
@@ -185,7 +182,7 @@ def wait_thread_run(
 
     runs, key = make_client(wait_thread_run, options).runs, run_key(run_id, thread_id)
 
-    def goes_on(run: RunObject) -> bool:
+    def goes_on(run: models.RunObject) -> bool:
         if progress is not None:
             progress(run)
         return is_one_of(run.status, going_on)
@@ -212,7 +209,7 @@ def submit_tool_output(
     tool_output: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     stream: Literal[False] = False,
     **options: Unpack[CmdletOptions],
-) -> RunObject: ...
+) -> models.RunObject: ...
 @overload
 def submit_tool_output(
     run_id: RunLike,
@@ -229,7 +226,7 @@ def submit_tool_output(
     tool_output: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     stream: bool = False,
     **options: Unpack[CmdletOptions],
-) -> RunObject | RunStream:
+) -> models.RunObject | RunStream:
     """Answers the function calls that a run waits for, as the cmdlet `Submit-ToolOutput` does.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import typing
 from typing import Any
 
 import attrs
@@ -53,6 +54,25 @@ PUBLIC = {
     "get_thread_run",
     "get_thread_run_step",
 }
+
+
+CALLABLE = {
+    **{f"facade.{name}": getattr(facade, name) for name in facade.__all__ if inspect.isfunction(getattr(facade, name))},
+    **{
+        f"{kind.__name__}.{name}": method
+        for side in ("_sync", "_async")
+        for kind in vars(importlib.import_module(f"facade.{side}.resources")).values()
+        if inspect.isclass(kind) and kind.__module__ == f"facade.{side}.resources"
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
+    },
+}
+
+
+@pytest.mark.parametrize("name", CALLABLE)
+def test_type_hints(name: str) -> None:
+    """`typing.get_type_hints` works on every function and method: those who make tools of them ask for it."""
+    assert "return" in typing.get_type_hints(CALLABLE[name])
 
 
 class TestSurface:

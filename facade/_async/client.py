@@ -36,8 +36,6 @@ class AsyncClient(KnownOptions):
         assistants: the assistants that runs name
     """
 
-    _settings: Settings
-    _pool: AsyncPool
     _owns_pool: bool = False
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from facade import _operations
 from facade._answering import (
@@ -34,12 +34,9 @@ from facade._bodies import (
 )
 from facade._exchange import Call, Deadline, Pause
 from facade._failure_log import warn_of
-from facade._options import LimitOptions, Limits, check_turns
+from facade._options import LimitOptions, Limits, check_turns, models
 from facade._waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
 from facade.errors import APIError, APITimeoutError, BadRequestError
-
-if TYPE_CHECKING:
-    from openai_thread_runs_api.models import RunObject
 
 CANCEL_SEC = 5.0
 """What the one cancel of a wait whose time is up may take, where `timeout_sec` says nothing."""
@@ -50,7 +47,7 @@ class AsyncRunLife(AsyncResource):
 
     _name = "runs"
 
-    async def create(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> RunObject:
+    async def create(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> models.RunObject:
         """Starts an assistant on a thread (operation createRun; cmdlet `Start-ThreadRun`).
 
         It is sent once: again only where the server asks for it (429, 503 with a wait, `x-should-retry`). Where the
@@ -68,7 +65,7 @@ class AsyncRunLife(AsyncResource):
         call, options = self._creation("create", thread, assistant_id, fields)
         return await self._ask("create", call, options)
 
-    async def create_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> RunObject:
+    async def create_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> models.RunObject:
         """Makes a thread and starts an assistant on it, in one request (operation createThreadAndRun).
 
         Args:
@@ -89,7 +86,7 @@ class AsyncRunLife(AsyncResource):
         metadata: Mapping[str, str],
         thread_id: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Replaces a run's metadata (operation modifyRun).
 
         Args:
@@ -103,7 +100,9 @@ class AsyncRunLife(AsyncResource):
         check_metadata("metadata", pairs)
         return await self._ask("update", _operations.modify_run(key, make_body({"metadata": pairs})), options)
 
-    async def cancel(self, run: RunLike, *, thread_id: str | None = None, **options: Unpack[LimitOptions]) -> RunObject:
+    async def cancel(
+        self, run: RunLike, *, thread_id: str | None = None, **options: Unpack[LimitOptions]
+    ) -> models.RunObject:
         """Asks for a run to be stopped (operation cancelRun; cmdlet `Stop-ThreadRun`).
 
         Args:
@@ -132,7 +131,7 @@ class AsyncRunLife(AsyncResource):
         *,
         thread_id: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Answers the function calls that a run waits for (operation submitToolOuputsToRun).
 
         It is sent once, as `create`. Where it is not known what came of it, the run is read once: where it no longer
@@ -153,7 +152,7 @@ class AsyncRunLife(AsyncResource):
         *,
         thread_id: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Approves or refuses the calls that a run waits for (operation submitToolOuputsToRun; Azure AI Foundry).
 
         Args:
@@ -174,7 +173,7 @@ class AsyncRunLife(AsyncResource):
         check: bool = False,
         cancel_on_timeout: bool = False,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Reads a run again and again until it rests (operation getRun; cmdlet `Wait-ThreadRun`).
 
         It goes on while the status is queued, in_progress or cancelling; any other ends it, requires_action and ones
@@ -210,7 +209,7 @@ class AsyncRunLife(AsyncResource):
         check: bool = False,
         cancel_on_timeout: bool = False,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Waits for a run and answers what it waits for, until it rests: calls functions, and submits what they give.
 
         What the model does wrong (a function that is not there, arguments that are no JSON object) is told to the
@@ -312,7 +311,7 @@ class AsyncRunLife(AsyncResource):
 
     def _creation(
         self, method: str, thread: ThreadLike | None, assistant_id: str, given: Any
-    ) -> tuple[Call[RunObject], LimitOptions]:
+    ) -> tuple[Call[models.RunObject], LimitOptions]:
         """The call that starts a run, and the options of it."""
         is_stream = method.startswith("stream")
         kind = NewThreadFields if thread is None else RunFields
@@ -323,12 +322,16 @@ class AsyncRunLife(AsyncResource):
             call = _operations.create_run(thread_key(thread), body, include_values(include))
         return call._replace(secrets=tuple(secrets_in(given))), options
 
-    def _stream(self, method: str, call: Call[RunObject], options: LimitOptions, run: RunKey | None) -> AsyncRunStream:
+    def _stream(
+        self, method: str, call: Call[models.RunObject], options: LimitOptions, run: RunKey | None
+    ) -> AsyncRunStream:
         limits = self._limits(method, options)
         source = AsyncEventSource(self._pool, self._settings, _operations.as_stream(call), limits, self._follow)
         return AsyncRunStream(source, run)
 
-    async def _submit(self, submission: _Submission, limits: Limits, deadline: Deadline | None = None) -> RunObject:
+    async def _submit(
+        self, submission: _Submission, limits: Limits, deadline: Deadline | None = None
+    ) -> models.RunObject:
         """Sends answers once; where it is not known what came of that, looks once whether the run still waits."""
         call, key, ids = submission
         with deadline or Deadline(limits.deadline_sec) as deadline:
@@ -341,7 +344,7 @@ class AsyncRunLife(AsyncResource):
             raise failure
         return now
 
-    async def _read_once(self, key: RunKey, limits: Limits, deadline: Deadline) -> RunObject | None:
+    async def _read_once(self, key: RunKey, limits: Limits, deadline: Deadline) -> models.RunObject | None:
         """The run as it is now; None where that cannot be read."""
         with contextlib.suppress(APIError):
             call, once = _operations.get_run(*key), limits._replace(max_retry_count=0)
@@ -361,9 +364,9 @@ class AsyncRunLife(AsyncResource):
         deadline: Deadline,
         *,
         poll_sec: float | None = None,
-        goes_on: Callable[[RunObject], bool] = goes_on,
+        goes_on: Callable[[models.RunObject], bool] = goes_on,
         cancel_on_timeout: bool = False,
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Drives a wait; the deadline is running."""
         from facade._network_async import async_pause
 
@@ -384,7 +387,7 @@ class AsyncRunLife(AsyncResource):
                     failure = error
                 step = steps.send(given) if failure is None else steps.throw(failure)
         except StopIteration as end:
-            run: RunObject = end.value
+            run: models.RunObject = end.value
             return run
         except APIError as error:
             if error.path is None:
@@ -395,7 +398,7 @@ class AsyncRunLife(AsyncResource):
 class _Submission(NamedTuple):
     """The call that answers what a run waits for; the calls answered, by their ids."""
 
-    call: Call[RunObject]
+    call: Call[models.RunObject]
     key: RunKey
     ids: frozenset[str]
 
@@ -408,7 +411,7 @@ def _submission(kind: Kind, run: RunLike, thread_id: str | None, given: Any, is_
     return _Submission(call, key, frozenset(answers))
 
 
-def _settled(run: RunObject, check: bool) -> RunObject:
+def _settled(run: models.RunObject, check: bool) -> models.RunObject:
     warn_of(run)
     if check:
         check_ended(run)

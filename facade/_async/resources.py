@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from facade import _operations
 from facade._answers import Page
 from facade._arguments import (
+    AsyncMany,
     Order,
     RunLike,
     ThreadLike,
@@ -24,11 +25,7 @@ from facade._async.resource import PAGE_SIZE, AsyncResource
 from facade._async.walks import AsyncWalk
 from facade._exchange import Call
 from facade._failure_log import warn_of
-from facade._options import LimitOptions
-
-if TYPE_CHECKING:
-    from facade._prefetch_async import Many
-    from openai_thread_runs_api.models import AssistantObject, MessageObject, RunObject, RunStepObject, ThreadObject
+from facade._options import LimitOptions, models
 
 T = TypeVar("T")
 
@@ -38,7 +35,7 @@ class AsyncRuns(AsyncRunLife):
 
     _name = "runs"
 
-    async def get(self, thread: ThreadLike, run_id: str, **options: Unpack[LimitOptions]) -> RunObject:
+    async def get(self, thread: ThreadLike, run_id: str, **options: Unpack[LimitOptions]) -> models.RunObject:
         """Reads one run (operation getRun; parameter set Get).
 
         Args:
@@ -63,7 +60,7 @@ class AsyncRuns(AsyncRunLife):
         after: str | None = None,
         before: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> Page[RunObject]:
+    ) -> Page[models.RunObject]:
         """Reads one page of a thread's runs (operation listRuns; parameter set List).
 
         Args:
@@ -82,14 +79,14 @@ class AsyncRuns(AsyncRunLife):
 
     def all(
         self,
-        thread_or_threads: ThreadLike | Many[ThreadLike],
+        thread_or_threads: ThreadLike | AsyncMany[ThreadLike],
         *,
         order: Order = "asc",
         after: str | None = None,
         concurrency: int = 8,
         in_order: bool = True,
         **options: Unpack[LimitOptions],
-    ) -> AsyncWalk[RunObject]:
+    ) -> AsyncWalk[models.RunObject]:
         """Walks over all runs of a thread, or of several (operation listRuns; parameter set List with -All).
 
         Args:
@@ -106,12 +103,12 @@ class AsyncRuns(AsyncRunLife):
         """
         query = page_query(PAGE_SIZE, order, after, None)
 
-        def ask(thread_id: str, cursor: str | None) -> Call[Page[RunObject]]:
+        def ask(thread_id: str, cursor: str | None) -> Call[Page[models.RunObject]]:
             return _operations.list_runs(thread_id, query._replace(after=cursor))
 
         return self._walk(thread_or_threads, "thread", ask, thread_key, after, concurrency, in_order, options)
 
-    async def refresh(self, run: RunLike, **options: Unpack[LimitOptions]) -> RunObject:
+    async def refresh(self, run: RunLike, **options: Unpack[LimitOptions]) -> models.RunObject:
         """Reads a run afresh, as `get` with the run's own ids.
 
         Args:
@@ -136,7 +133,7 @@ class AsyncSteps(AsyncResource):
         thread_id: str | None = None,
         include: str | Sequence[str] = (),
         **options: Unpack[LimitOptions],
-    ) -> RunStepObject:
+    ) -> models.RunStepObject:
         """Reads one step (operation getRunStep; parameter set Get).
 
         Args:
@@ -165,7 +162,7 @@ class AsyncSteps(AsyncResource):
         before: str | None = None,
         include: str | Sequence[str] = (),
         **options: Unpack[LimitOptions],
-    ) -> Page[RunStepObject]:
+    ) -> Page[models.RunStepObject]:
         """Reads one page of a run's steps (operation listRunSteps; parameter set List).
 
         Args:
@@ -181,7 +178,7 @@ class AsyncSteps(AsyncResource):
 
     def all(
         self,
-        run_or_runs: RunLike | Many[RunLike],
+        run_or_runs: RunLike | AsyncMany[RunLike],
         *,
         thread_id: str | None = None,
         order: Order = "asc",
@@ -190,7 +187,7 @@ class AsyncSteps(AsyncResource):
         concurrency: int = 8,
         in_order: bool = True,
         **options: Unpack[LimitOptions],
-    ) -> AsyncWalk[RunStepObject]:
+    ) -> AsyncWalk[models.RunStepObject]:
         """Walks over all steps of a run, or of several (operation listRunSteps; parameter set List with -All).
 
         Args:
@@ -206,7 +203,7 @@ class AsyncSteps(AsyncResource):
         """
         query = page_query(PAGE_SIZE, order, after, None, include)
 
-        def ask(key: Any, cursor: str | None) -> Call[Page[RunStepObject]]:
+        def ask(key: Any, cursor: str | None) -> Call[Page[models.RunStepObject]]:
             return _operations.list_run_steps(key, query._replace(after=cursor))
 
         def key(run: Any) -> Any:
@@ -216,7 +213,7 @@ class AsyncSteps(AsyncResource):
 
     async def refresh(
         self, step: Any, *, include: str | Sequence[str] = (), **options: Unpack[LimitOptions]
-    ) -> RunStepObject:
+    ) -> models.RunStepObject:
         """Reads a step afresh, as `get` with the step's own ids.
 
         Args:
@@ -235,7 +232,7 @@ class AsyncMessages(AsyncResource):
 
     _name = "messages"
 
-    async def get(self, thread: ThreadLike, message_id: str, **options: Unpack[LimitOptions]) -> MessageObject:
+    async def get(self, thread: ThreadLike, message_id: str, **options: Unpack[LimitOptions]) -> models.MessageObject:
         """Reads one message (operation getMessage).
 
         Args:
@@ -256,7 +253,7 @@ class AsyncMessages(AsyncResource):
         after: str | None = None,
         before: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> Page[MessageObject]:
+    ) -> Page[models.MessageObject]:
         """Reads one page of a thread's messages (operation listMessages).
 
         Args:
@@ -273,7 +270,7 @@ class AsyncMessages(AsyncResource):
 
     def all(
         self,
-        thread_or_threads: ThreadLike | Many[ThreadLike],
+        thread_or_threads: ThreadLike | AsyncMany[ThreadLike],
         *,
         run_id: str | None = None,
         order: Order = "asc",
@@ -281,7 +278,7 @@ class AsyncMessages(AsyncResource):
         concurrency: int = 8,
         in_order: bool = True,
         **options: Unpack[LimitOptions],
-    ) -> AsyncWalk[MessageObject]:
+    ) -> AsyncWalk[models.MessageObject]:
         """Walks over all messages of a thread, or of several (operation listMessages).
 
         Args:
@@ -294,12 +291,12 @@ class AsyncMessages(AsyncResource):
         """
         query, of_run = page_query(PAGE_SIZE, order, after, None), _run_id(run_id)
 
-        def ask(thread_id: str, cursor: str | None) -> Call[Page[MessageObject]]:
+        def ask(thread_id: str, cursor: str | None) -> Call[Page[models.MessageObject]]:
             return _operations.list_messages(thread_id, query._replace(after=cursor), of_run)
 
         return self._walk(thread_or_threads, "thread", ask, thread_key, after, concurrency, in_order, options)
 
-    async def refresh(self, message: Any, **options: Unpack[LimitOptions]) -> MessageObject:
+    async def refresh(self, message: Any, **options: Unpack[LimitOptions]) -> models.MessageObject:
         """Reads a message afresh, as `get` with the message's own ids.
 
         Args:
@@ -314,7 +311,7 @@ class AsyncThreads(AsyncResource):
 
     _name = "threads"
 
-    async def get(self, thread: ThreadLike, **options: Unpack[LimitOptions]) -> ThreadObject:
+    async def get(self, thread: ThreadLike, **options: Unpack[LimitOptions]) -> models.ThreadObject:
         """Reads one thread (operation getThread).
 
         Args:
@@ -331,7 +328,7 @@ class AsyncThreads(AsyncResource):
         after: str | None = None,
         before: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> Page[ThreadObject]:
+    ) -> Page[models.ThreadObject]:
         """Reads one page of the threads (operation listThreads); a server that has no such list answers 404.
 
         Args:
@@ -345,7 +342,7 @@ class AsyncThreads(AsyncResource):
 
     def all(
         self, *, order: Order = "asc", after: str | None = None, **options: Unpack[LimitOptions]
-    ) -> AsyncWalk[ThreadObject]:
+    ) -> AsyncWalk[models.ThreadObject]:
         """Walks over all threads (operation listThreads).
 
         Args:
@@ -357,7 +354,7 @@ class AsyncThreads(AsyncResource):
         """
         query = page_query(PAGE_SIZE, order, after, None)
 
-        def ask(server: Any, cursor: str | None) -> Call[Page[ThreadObject]]:
+        def ask(server: Any, cursor: str | None) -> Call[Page[models.ThreadObject]]:
             return _operations.list_threads(query._replace(after=cursor))
 
         return self._walk(None, "the server", ask, lambda server: server, after, 1, True, options)
@@ -368,7 +365,7 @@ class AsyncAssistants(AsyncResource):
 
     _name = "assistants"
 
-    async def get(self, assistant_id: str, **options: Unpack[LimitOptions]) -> AssistantObject:
+    async def get(self, assistant_id: str, **options: Unpack[LimitOptions]) -> models.AssistantObject:
         """Reads one assistant (operation getAssistant).
 
         Args:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 from facade._arguments import RunKey, run_key
 from facade._exchange import Call, Deadline
 from facade._gathering import MESSAGE, STEP
+from facade._options import Limits, Settings, models
 from facade._streaming import AT_REST, Event, StreamReader
 from facade._waiting import is_one_of
 from facade.errors import APIConnectionError, APIError, APITimeoutError, StreamCutError
 
 if TYPE_CHECKING:
     from facade._async.pool import AsyncPool
-    from facade._options import Limits, Settings
-    from openai_thread_runs_api.models import MessageObject, RunObject, RunStepObject
 
 logger = logging.getLogger("facade")
 
@@ -45,18 +44,18 @@ class AsyncRunStream(AsyncIterator[Event]):
         self._events: Any = self._source.events()
 
     @property
-    def run(self) -> RunObject | None:
+    def run(self) -> models.RunObject | None:
         """The run as told last; None before it was."""
-        run: RunObject | None = self._source.reader.gathering.run
+        run: models.RunObject | None = self._source.reader.gathering.run
         return run
 
     @property
-    def steps(self) -> list[RunStepObject]:
+    def steps(self) -> list[models.RunStepObject]:
         """The steps as gathered so far, in order of first appearance."""
         return self._source.reader.gathering.steps
 
     @property
-    def messages(self) -> list[MessageObject]:
+    def messages(self) -> list[models.MessageObject]:
         """The messages as gathered so far, in order of first appearance."""
         return self._source.reader.gathering.messages
 
@@ -101,7 +100,7 @@ class AsyncRunStream(AsyncIterator[Event]):
             return None
         return told
 
-    async def result(self) -> RunObject:
+    async def result(self) -> models.RunObject:
         """Reads to the end; what the stream does not tell is read afterwards.
 
         Returns:
@@ -201,7 +200,7 @@ class AsyncEventSource:
             raise cut
         return chunk
 
-    async def _polled(self, run: RunObject) -> AsyncIterator[Told]:
+    async def _polled(self, run: models.RunObject) -> AsyncIterator[Told]:
         """The events of a run whose server gives no stream."""
         key = run_key(run)
         if not is_one_of(run.status, AT_REST):
@@ -219,13 +218,13 @@ class AsyncEventSource:
         data, texts = self.reader.gathering.take(name, item._json, 0)
         return Event(name, data), texts
 
-    async def read_lost(self, key: RunKey) -> RunObject:
+    async def read_lost(self, key: RunKey) -> models.RunObject:
         """Follows the run by polling; reads its steps and messages where the stream has not told all."""
         from facade._async.resources import AsyncMessages, AsyncSteps
 
         gathering, left = self.reader.gathering, self._deadline.remaining_sec
         with self._deadline:
-            run: RunObject = await self._follow(key, self._limits, self._deadline)
+            run: models.RunObject = await self._follow(key, self._limits, self._deadline)
             gathering.run = run
             if self.reader.is_over:
                 return run

@@ -37,8 +37,6 @@ class Client(KnownOptions):
         assistants: the assistants that runs name
     """
 
-    _settings: Settings
-    _pool: Pool
     _owns_pool: bool = False
 
     def __init__(

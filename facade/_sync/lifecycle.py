@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from facade import _operations
 from facade._answering import (
@@ -33,14 +33,11 @@ from facade._bodies import (
 )
 from facade._exchange import Call, Deadline, Pause
 from facade._failure_log import warn_of
-from facade._options import LimitOptions, Limits, check_turns
+from facade._options import LimitOptions, Limits, check_turns, models
 from facade._sync.resource import Resource
 from facade._sync.streams import EventSource, RunStream
 from facade._waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
 from facade.errors import APIError, APITimeoutError, BadRequestError
-
-if TYPE_CHECKING:
-    from openai_thread_runs_api.models import RunObject
 
 CANCEL_SEC = 5.0
 """What the one cancel of a wait whose time is up may take, where `timeout_sec` says nothing."""
@@ -51,7 +48,7 @@ class RunLife(Resource):
 
     _name = "runs"
 
-    def create(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> RunObject:
+    def create(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> models.RunObject:
         """Starts an assistant on a thread (operation createRun; cmdlet `Start-ThreadRun`).
 
         It is sent once: again only where the server asks for it (429, 503 with a wait, `x-should-retry`). Where the
@@ -69,7 +66,7 @@ class RunLife(Resource):
         call, options = self._creation("create", thread, assistant_id, fields)
         return self._ask("create", call, options)
 
-    def create_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> RunObject:
+    def create_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> models.RunObject:
         """Makes a thread and starts an assistant on it, in one request (operation createThreadAndRun).
 
         Args:
@@ -90,7 +87,7 @@ class RunLife(Resource):
         metadata: Mapping[str, str],
         thread_id: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Replaces a run's metadata (operation modifyRun).
 
         Args:
@@ -104,7 +101,9 @@ class RunLife(Resource):
         check_metadata("metadata", pairs)
         return self._ask("update", _operations.modify_run(key, make_body({"metadata": pairs})), options)
 
-    def cancel(self, run: RunLike, *, thread_id: str | None = None, **options: Unpack[LimitOptions]) -> RunObject:
+    def cancel(
+        self, run: RunLike, *, thread_id: str | None = None, **options: Unpack[LimitOptions]
+    ) -> models.RunObject:
         """Asks for a run to be stopped (operation cancelRun; cmdlet `Stop-ThreadRun`).
 
         Args:
@@ -133,7 +132,7 @@ class RunLife(Resource):
         *,
         thread_id: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Answers the function calls that a run waits for (operation submitToolOuputsToRun).
 
         It is sent once, as `create`. Where it is not known what came of it, the run is read once: where it no longer
@@ -154,7 +153,7 @@ class RunLife(Resource):
         *,
         thread_id: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Approves or refuses the calls that a run waits for (operation submitToolOuputsToRun; Azure AI Foundry).
 
         Args:
@@ -175,7 +174,7 @@ class RunLife(Resource):
         check: bool = False,
         cancel_on_timeout: bool = False,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Reads a run again and again until it rests (operation getRun; cmdlet `Wait-ThreadRun`).
 
         It goes on while the status is queued, in_progress or cancelling; any other ends it, requires_action and ones
@@ -211,7 +210,7 @@ class RunLife(Resource):
         check: bool = False,
         cancel_on_timeout: bool = False,
         **options: Unpack[LimitOptions],
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Waits for a run and answers what it waits for, until it rests: calls functions, and submits what they give.
 
         What the model does wrong (a function that is not there, arguments that are no JSON object) is told to the
@@ -313,7 +312,7 @@ class RunLife(Resource):
 
     def _creation(
         self, method: str, thread: ThreadLike | None, assistant_id: str, given: Any
-    ) -> tuple[Call[RunObject], LimitOptions]:
+    ) -> tuple[Call[models.RunObject], LimitOptions]:
         """The call that starts a run, and the options of it."""
         is_stream = method.startswith("stream")
         kind = NewThreadFields if thread is None else RunFields
@@ -324,12 +323,14 @@ class RunLife(Resource):
             call = _operations.create_run(thread_key(thread), body, include_values(include))
         return call._replace(secrets=tuple(secrets_in(given))), options
 
-    def _stream(self, method: str, call: Call[RunObject], options: LimitOptions, run: RunKey | None) -> RunStream:
+    def _stream(
+        self, method: str, call: Call[models.RunObject], options: LimitOptions, run: RunKey | None
+    ) -> RunStream:
         limits = self._limits(method, options)
         source = EventSource(self._pool, self._settings, _operations.as_stream(call), limits, self._follow)
         return RunStream(source, run)
 
-    def _submit(self, submission: _Submission, limits: Limits, deadline: Deadline | None = None) -> RunObject:
+    def _submit(self, submission: _Submission, limits: Limits, deadline: Deadline | None = None) -> models.RunObject:
         """Sends answers once; where it is not known what came of that, looks once whether the run still waits."""
         call, key, ids = submission
         with deadline or Deadline(limits.deadline_sec) as deadline:
@@ -342,7 +343,7 @@ class RunLife(Resource):
             raise failure
         return now
 
-    def _read_once(self, key: RunKey, limits: Limits, deadline: Deadline) -> RunObject | None:
+    def _read_once(self, key: RunKey, limits: Limits, deadline: Deadline) -> models.RunObject | None:
         """The run as it is now; None where that cannot be read."""
         with contextlib.suppress(APIError):
             call, once = _operations.get_run(*key), limits._replace(max_retry_count=0)
@@ -362,9 +363,9 @@ class RunLife(Resource):
         deadline: Deadline,
         *,
         poll_sec: float | None = None,
-        goes_on: Callable[[RunObject], bool] = goes_on,
+        goes_on: Callable[[models.RunObject], bool] = goes_on,
         cancel_on_timeout: bool = False,
-    ) -> RunObject:
+    ) -> models.RunObject:
         """Drives a wait; the deadline is running."""
         from facade._network_sync import pause
 
@@ -385,7 +386,7 @@ class RunLife(Resource):
                     failure = error
                 step = steps.send(given) if failure is None else steps.throw(failure)
         except StopIteration as end:
-            run: RunObject = end.value
+            run: models.RunObject = end.value
             return run
         except APIError as error:
             if error.path is None:
@@ -396,7 +397,7 @@ class RunLife(Resource):
 class _Submission(NamedTuple):
     """The call that answers what a run waits for; the calls answered, by their ids."""
 
-    call: Call[RunObject]
+    call: Call[models.RunObject]
     key: RunKey
     ids: frozenset[str]
 
@@ -409,7 +410,7 @@ def _submission(kind: Kind, run: RunLike, thread_id: str | None, given: Any, is_
     return _Submission(call, key, frozenset(answers))
 
 
-def _settled(run: RunObject, check: bool) -> RunObject:
+def _settled(run: models.RunObject, check: bool) -> models.RunObject:
     warn_of(run)
     if check:
         check_ended(run)

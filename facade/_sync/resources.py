@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from facade import _operations
 from facade._answers import Page
 from facade._arguments import (
+    Many,
     Order,
     RunLike,
     ThreadLike,
@@ -22,14 +23,10 @@ from facade._arguments import (
 )
 from facade._exchange import Call
 from facade._failure_log import warn_of
-from facade._options import LimitOptions
+from facade._options import LimitOptions, models
 from facade._sync.lifecycle import RunLife
 from facade._sync.resource import PAGE_SIZE, Resource
 from facade._sync.walks import Walk
-
-if TYPE_CHECKING:
-    from facade._prefetch_sync import Many
-    from openai_thread_runs_api.models import AssistantObject, MessageObject, RunObject, RunStepObject, ThreadObject
 
 T = TypeVar("T")
 
@@ -39,7 +36,7 @@ class Runs(RunLife):
 
     _name = "runs"
 
-    def get(self, thread: ThreadLike, run_id: str, **options: Unpack[LimitOptions]) -> RunObject:
+    def get(self, thread: ThreadLike, run_id: str, **options: Unpack[LimitOptions]) -> models.RunObject:
         """Reads one run (operation getRun; parameter set Get).
 
         Args:
@@ -64,7 +61,7 @@ class Runs(RunLife):
         after: str | None = None,
         before: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> Page[RunObject]:
+    ) -> Page[models.RunObject]:
         """Reads one page of a thread's runs (operation listRuns; parameter set List).
 
         Args:
@@ -90,7 +87,7 @@ class Runs(RunLife):
         concurrency: int = 8,
         in_order: bool = True,
         **options: Unpack[LimitOptions],
-    ) -> Walk[RunObject]:
+    ) -> Walk[models.RunObject]:
         """Walks over all runs of a thread, or of several (operation listRuns; parameter set List with -All).
 
         Args:
@@ -107,12 +104,12 @@ class Runs(RunLife):
         """
         query = page_query(PAGE_SIZE, order, after, None)
 
-        def ask(thread_id: str, cursor: str | None) -> Call[Page[RunObject]]:
+        def ask(thread_id: str, cursor: str | None) -> Call[Page[models.RunObject]]:
             return _operations.list_runs(thread_id, query._replace(after=cursor))
 
         return self._walk(thread_or_threads, "thread", ask, thread_key, after, concurrency, in_order, options)
 
-    def refresh(self, run: RunLike, **options: Unpack[LimitOptions]) -> RunObject:
+    def refresh(self, run: RunLike, **options: Unpack[LimitOptions]) -> models.RunObject:
         """Reads a run afresh, as `get` with the run's own ids.
 
         Args:
@@ -137,7 +134,7 @@ class Steps(Resource):
         thread_id: str | None = None,
         include: str | Sequence[str] = (),
         **options: Unpack[LimitOptions],
-    ) -> RunStepObject:
+    ) -> models.RunStepObject:
         """Reads one step (operation getRunStep; parameter set Get).
 
         Args:
@@ -166,7 +163,7 @@ class Steps(Resource):
         before: str | None = None,
         include: str | Sequence[str] = (),
         **options: Unpack[LimitOptions],
-    ) -> Page[RunStepObject]:
+    ) -> Page[models.RunStepObject]:
         """Reads one page of a run's steps (operation listRunSteps; parameter set List).
 
         Args:
@@ -191,7 +188,7 @@ class Steps(Resource):
         concurrency: int = 8,
         in_order: bool = True,
         **options: Unpack[LimitOptions],
-    ) -> Walk[RunStepObject]:
+    ) -> Walk[models.RunStepObject]:
         """Walks over all steps of a run, or of several (operation listRunSteps; parameter set List with -All).
 
         Args:
@@ -207,7 +204,7 @@ class Steps(Resource):
         """
         query = page_query(PAGE_SIZE, order, after, None, include)
 
-        def ask(key: Any, cursor: str | None) -> Call[Page[RunStepObject]]:
+        def ask(key: Any, cursor: str | None) -> Call[Page[models.RunStepObject]]:
             return _operations.list_run_steps(key, query._replace(after=cursor))
 
         def key(run: Any) -> Any:
@@ -217,7 +214,7 @@ class Steps(Resource):
 
     def refresh(
         self, step: Any, *, include: str | Sequence[str] = (), **options: Unpack[LimitOptions]
-    ) -> RunStepObject:
+    ) -> models.RunStepObject:
         """Reads a step afresh, as `get` with the step's own ids.
 
         Args:
@@ -236,7 +233,7 @@ class Messages(Resource):
 
     _name = "messages"
 
-    def get(self, thread: ThreadLike, message_id: str, **options: Unpack[LimitOptions]) -> MessageObject:
+    def get(self, thread: ThreadLike, message_id: str, **options: Unpack[LimitOptions]) -> models.MessageObject:
         """Reads one message (operation getMessage).
 
         Args:
@@ -257,7 +254,7 @@ class Messages(Resource):
         after: str | None = None,
         before: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> Page[MessageObject]:
+    ) -> Page[models.MessageObject]:
         """Reads one page of a thread's messages (operation listMessages).
 
         Args:
@@ -282,7 +279,7 @@ class Messages(Resource):
         concurrency: int = 8,
         in_order: bool = True,
         **options: Unpack[LimitOptions],
-    ) -> Walk[MessageObject]:
+    ) -> Walk[models.MessageObject]:
         """Walks over all messages of a thread, or of several (operation listMessages).
 
         Args:
@@ -295,12 +292,12 @@ class Messages(Resource):
         """
         query, of_run = page_query(PAGE_SIZE, order, after, None), _run_id(run_id)
 
-        def ask(thread_id: str, cursor: str | None) -> Call[Page[MessageObject]]:
+        def ask(thread_id: str, cursor: str | None) -> Call[Page[models.MessageObject]]:
             return _operations.list_messages(thread_id, query._replace(after=cursor), of_run)
 
         return self._walk(thread_or_threads, "thread", ask, thread_key, after, concurrency, in_order, options)
 
-    def refresh(self, message: Any, **options: Unpack[LimitOptions]) -> MessageObject:
+    def refresh(self, message: Any, **options: Unpack[LimitOptions]) -> models.MessageObject:
         """Reads a message afresh, as `get` with the message's own ids.
 
         Args:
@@ -315,7 +312,7 @@ class Threads(Resource):
 
     _name = "threads"
 
-    def get(self, thread: ThreadLike, **options: Unpack[LimitOptions]) -> ThreadObject:
+    def get(self, thread: ThreadLike, **options: Unpack[LimitOptions]) -> models.ThreadObject:
         """Reads one thread (operation getThread).
 
         Args:
@@ -332,7 +329,7 @@ class Threads(Resource):
         after: str | None = None,
         before: str | None = None,
         **options: Unpack[LimitOptions],
-    ) -> Page[ThreadObject]:
+    ) -> Page[models.ThreadObject]:
         """Reads one page of the threads (operation listThreads); a server that has no such list answers 404.
 
         Args:
@@ -346,7 +343,7 @@ class Threads(Resource):
 
     def all(
         self, *, order: Order = "asc", after: str | None = None, **options: Unpack[LimitOptions]
-    ) -> Walk[ThreadObject]:
+    ) -> Walk[models.ThreadObject]:
         """Walks over all threads (operation listThreads).
 
         Args:
@@ -358,7 +355,7 @@ class Threads(Resource):
         """
         query = page_query(PAGE_SIZE, order, after, None)
 
-        def ask(server: Any, cursor: str | None) -> Call[Page[ThreadObject]]:
+        def ask(server: Any, cursor: str | None) -> Call[Page[models.ThreadObject]]:
             return _operations.list_threads(query._replace(after=cursor))
 
         return self._walk(None, "the server", ask, lambda server: server, after, 1, True, options)
@@ -369,7 +366,7 @@ class Assistants(Resource):
 
     _name = "assistants"
 
-    def get(self, assistant_id: str, **options: Unpack[LimitOptions]) -> AssistantObject:
+    def get(self, assistant_id: str, **options: Unpack[LimitOptions]) -> models.AssistantObject:
         """Reads one assistant (operation getAssistant).
 
         Args:

@@ -6,12 +6,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from facade._exchange import Deadline
 from facade._paging import Progress
-
-if TYPE_CHECKING:
-    from facade._exchange import Deadline
 
 T = TypeVar("T")
 
