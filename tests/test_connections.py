@@ -183,9 +183,10 @@ class TestLeftOver:
 
     def test_clean_connection_is_kept(self, api: Api, serve: Serve) -> None:
         """An answer that ends where it should leaves its connection for the next call, chunked or not."""
-        server = serve(FIRST, chunked(FIRST.partition(b"\r\n\r\n")[2]), error(404), FIRST)
+        numbered = answer(a_run("first"), headers={"Age": "5", "X-Count": "7"})
+        server = serve(FIRST, chunked(FIRST.partition(b"\r\n\r\n")[2]), error(404), numbered, FIRST)
         client = api.client(server)
-        for _ in range(5):
+        for _ in range(6):
             with contextlib.suppress(facade.NotFoundError):
                 get(client)
         assert server.connections == 1
