@@ -37,7 +37,7 @@ from wire import (
 
 import facade
 from facade import archive
-from facade.archive import Report, _export, _reader
+from facade.archive import Report, _reader, _running
 from facade.archive._store import Store
 
 ASSISTANT = {"id": "asst_1", "object": "assistant", "created_at": 1, "model": "gpt-4o"}
@@ -91,7 +91,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries wait no seconds, and what looks at a clock looks often."""
     monkeypatch.setattr(_reader, "jitter", lambda: 0.003)
     monkeypatch.setattr(_reader, "_TICK_SEC", 0.02)
-    monkeypatch.setattr(_export, "_PROGRESS_SEC", 0.02)
+    monkeypatch.setattr(_running, "PROGRESS_SEC", 0.02)
 
 
 Clients = Callable[..., facade.Client]
@@ -199,6 +199,52 @@ class TestWhatIsTaken:
         with pytest.raises(facade.NotFoundError, match="GET /threads"):
             archive.export(client_of(serve(library(having))), "thread_1", to, all_threads=True)
         assert len(texts(to, "runs")) == 3
+
+    def test_files_come_along_where_they_are_asked_for(self, serve: Serve, client_of: Clients, to: Path) -> None:
+        """Each content once; a refusal is recorded and no failure; later exports ask only for what is missing."""
+        having = lists()
+        having["/threads/thread_1/messages"] = [
+            a_message(
+                id="msg_1",
+                attachments=[{"file_id": "file-one"}, {"file_id": "file-same"}],
+                content=[{"type": "image_file", "image_file": {"file_id": "file-drawn"}}],
+            )
+        ]
+        having["/assistants"] = [{**ASSISTANT, "tool_resources": {"code_interpreter": {"file_ids": ["file-no"]}}}]
+        say, contents, is_broken = library(having), {"one": b"\x00bread", "same": b"\x00bread", "drawn": b"PNG"}, True
+
+        def answer_files(request: Request) -> bytes:
+            name = request.path.removeprefix("/v1/files/file-").removesuffix("/content")
+            if is_broken and name == "drawn":
+                return again(500)
+            if name in contents:
+                return answer(contents[name], headers={"Content-Type": "application/octet-stream"})
+            return error(400, message="not for download") if "/files/" in request.path else say(request)
+
+        server = serve(answer_files)
+        client = client_of(server, max_retry_count=1)
+        assert archive.export(client, "thread_1", to).files == 0
+        report = archive.export(client, "thread_1", to, files=True)
+        assert (report.files, report.complete, list(report.errors)) == (2, False, ["thread_1"])
+        is_broken = False
+        server.forget()
+        report = archive.export(client, "thread_1", to, files=True)
+        assert (report.files, report.complete, report.errors) == (3, True, {})
+        assert [path for path in paths(server) if "files" in path] == ["/files/file-drawn/content"]
+        with Store(to, read_only=True) as store:
+            kept = dict(store.rows("SELECT id, data FROM files LEFT JOIN contents USING (sha256)"))
+            assert store.rows("SELECT count(*) FROM contents") == [(2,)]
+            assert "not for download" in store.rows("SELECT error FROM files WHERE id = 'file-no'")[0][0]
+        assert kept == {
+            "file-one": b"\x00bread", "file-same": b"\x00bread", "file-drawn": b"PNG", "file-no": None
+        }  # fmt: skip
+        assert archive.verify(to).files == 3
+        connection = sqlite3.connect(to)
+        connection.execute("UPDATE contents SET data = x'00' WHERE key = 1")
+        connection.commit()
+        connection.close()
+        with pytest.raises(archive.DamagedError, match="the content of 'file-"):
+            archive.verify(to)
 
     def test_nothing_of_the_key_is_in_the_file(self, serve: Serve, client_of: Clients, to: Path) -> None:
         """Even where the server says it in its errors."""

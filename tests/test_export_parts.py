@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from facade._answers import Page
 from facade._exchange import Reply
-from facade.archive._plan import NoteList, Plan, Put, Reading
+from facade.archive._plan import Plan
 from facade.archive._rate import Outcome, Rate, seconds_of_duration
+from facade.archive._readings import NoteList, Put, Reading
 from facade.archive._resume import StoredThread
 from facade.archive._slicing import Item, slice_object, slice_page
 from facade.archive._store import ListState

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import math
 import os
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import facade
 from facade._arguments import include_values, is_one, thread_key
-from facade._auth import Secret
-from facade._options import NO_RETRY, Settings, check_concurrency
+from facade._options import NO_RETRY, check_concurrency
 from facade.archive import _reader
 from facade.archive._errors import BusyError, DamagedError
 from facade.archive._file import is_busy, writer_lock
+from facade.archive._files import FilesPlan, missing_files
 from facade.archive._plan import Plan
 from facade.archive._rate import Rate
-from facade.archive._reader import Reader
+from facade.archive._reader import Reader, Tally
 from facade.archive._report import UNDER_WAY, Report, counted, report_of
 from facade.archive._resume import stored_thread
+from facade.archive._running import run, unblocking
 from facade.archive._store import Store
-from facade.archive._writer import Writer
 
 RETRIES = 5
 """Further attempts, where the client was not told a number."""
-
-_PROGRESS_SEC = 0.1
 
 
 def export(
@@ -49,6 +44,7 @@ def export(
     max_rate: float | None = None,
     progress: Callable[[Report], object] | None = None,
     merge: bool = False,
+    files: bool = False,
 ) -> Report:
     """Read everything of some threads into an archive, each object exactly as the server sends it.
 
@@ -73,6 +69,8 @@ def export(
         progress: called with a report so far, at most ten times a second, in the calling thread. In it `unfinished` is
             empty and `complete` is False
         merge: take in what comes from another server than what is in the file
+        files: read the content of the files too that anything in the archive names. Where the server refuses one, as
+            it does for some purposes, that is recorded and no failure
 
     Returns:
         What the archive has now, and what was done. `errors` says by thread what could not be read: that stops nothing.
@@ -93,6 +91,7 @@ def export(
         raise TypeError("to is missing: name the file to write into")
     if client._pool.is_closed:
         raise RuntimeError("this client is closed; make a new one")
+    limits, settings = client._settings.limits, unblocking(client._settings)
     thread_ids = list(dict.fromkeys(map(thread_key, [threads] if is_one(threads) else threads)))
     wanted = include_values(include)
     rate = Rate(check_concurrency("concurrency", concurrency), check_rate(max_rate), _reader.jitter)
@@ -115,47 +114,61 @@ def export(
             for assistant_id in _missing_assistants(store):
                 plan.ask_assistant(assistant_id)
         find = partial(stored_thread, include=wanted, look_for_assistants=look_for_assistants)
-        retries = client._settings.limits.max_retry_count
-        reader = Reader(
-            _unblocking(client._settings),
-            plan,
-            rate,
-            thread_ids,
-            max_retry_count=RETRIES if retries is NO_RETRY else retries,
-            find=None if is_empty else find,
-        )
-        before = counted(store)
+        before, tally = counted(store), Tally()
 
-        def so_far(counts: dict[str, int]) -> Report:
-            return Report(
-                threads=before["threads"] + reader.threads,
-                assistants=before["assistants"] + reader.assistants,
-                runs=counts["runs"],
-                steps=counts["steps"],
-                messages=counts["messages"],
-                read=reader.read,
-                requests=reader.requests,
-                bytes=reader.bytes,
-                seconds=time.monotonic() - began_at,
-                errors=dict(plan.errors),
-                done=plan.done,
-                expected=reader.expected(),
-            )
+        def read(plan: Plan | FilesPlan, thread_ids: Collection[str]) -> None:
+            retries = RETRIES if limits.max_retry_count is NO_RETRY else limits.max_retry_count
+            reader = Reader(settings, plan, rate, tally, thread_ids, retries, None if is_empty else find)
 
-        _run(reader, store, number, progress and (lambda counts: progress(so_far(counts))))
+            def tell(counts: dict[str, int]) -> None:
+                if progress is not None:
+                    seconds = time.monotonic() - began_at
+                    progress(_so_far(before, counts, tally, seconds, plan, reader.expected()))
+
+            run(reader, store, number, tell)
+
+        read(plan, thread_ids)
+        if files:
+            read(FilesPlan(missing_files(store), plan.errors), ())
         with store.transaction():
             store.set_meta("export_state", "ended")
         report = report_of(
             store,
-            read=reader.read,
-            requests=reader.requests,
-            size=reader.bytes,
+            read=tally.read,
+            requests=tally.requests,
+            size=tally.bytes,
             seconds=time.monotonic() - began_at,
             errors=plan.errors,
         )
     if plan.listing_error is not None:
         raise plan.listing_error
     return report
+
+
+def _so_far(
+    before: Mapping[str, int],
+    counts: Mapping[str, int],
+    tally: Tally,
+    seconds: float,
+    plan: Plan | FilesPlan,
+    expected: int,
+) -> Report:
+    """A report while an export goes on: what can be said without asking the archive."""
+    return Report(
+        threads=before["threads"] + tally.threads,
+        assistants=before["assistants"] + tally.assistants,
+        runs=counts["runs"],
+        steps=counts["steps"],
+        messages=counts["messages"],
+        read=tally.read,
+        requests=tally.requests,
+        bytes=tally.bytes,
+        seconds=seconds,
+        errors=dict(plan.errors),
+        files=counts.get("files", 0),
+        done=plan.done,
+        expected=expected,
+    )
 
 
 def check_rate(max_rate: Any) -> float | None:
@@ -230,96 +243,3 @@ def _known_assistants(store: Store) -> set[str]:
 def _missing_assistants(store: Store) -> list[str]:
     rows = store.rows("SELECT id FROM assistants WHERE state IN ('open', 'failed') ORDER BY key")
     return [assistant_id for (assistant_id,) in rows]
-
-
-def _run(reader: Reader, store: Store, number: int, progress: Callable[[dict[str, int]], object] | None) -> None:
-    """Read and write in threads of their own: this one waits, so that a signal ends the wait at once."""
-    writer = Writer(store, number, reader.written)
-    result: Future[None] = Future()
-
-    def work() -> None:
-        try:
-            with asyncio.Runner() as runner:
-                runner.get_loop().set_default_executor(_DaemonThreads())
-                runner.run(reader.run(writer))
-            result.set_result(None)
-        except asyncio.CancelledError:
-            result.set_exception(KeyboardInterrupt())
-        except BaseException as error:
-            result.set_exception(error)
-
-    thread = threading.Thread(target=work, name="facade-archive-reader", daemon=True)
-    thread.start()
-    told_at = time.monotonic()
-    try:
-        while not wait([result], _PROGRESS_SEC).done:
-            if progress is not None:
-                progress(writer.counts)
-                told_at = time.monotonic()
-        result.result()
-    except BaseException:
-        reader.stop()
-        wait([result], 0.3)
-        writer.close(0.8)
-        raise
-    writer.close()
-    if writer.error is not None:
-        raise writer.error
-    if progress is not None:
-        time.sleep(max(0.0, told_at + _PROGRESS_SEC - time.monotonic()))
-        progress(writer.counts)
-
-
-class _DaemonThreads(ThreadPoolExecutor):
-    """Runs each call in a thread that nobody waits for: name resolution and a caller's functions may hang."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Begin a call."""
-        future: Future[Any] = Future()
-
-        def work() -> None:
-            try:
-                result = fn(*args, **kwargs)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        threading.Thread(target=work, name="facade-archive-call", daemon=True).start()
-        return future
-
-
-def _unblocking(settings: Settings) -> Settings:
-    """Settings whose functions do not hold up an event loop: they are called in threads."""
-    secret, transport = settings.auth.secret, settings.route.transport
-    if secret.is_callable():
-        ask: Any = secret.reveal()
-
-        async def asked() -> Any:
-            return await asyncio.to_thread(ask)
-
-        settings = settings._replace(auth=settings.auth.with_secret(Secret.keep(asked)))
-    if transport is not None:
-        settings = settings._replace(route=settings.route._replace(transport=_InThreads(transport)))
-    return settings
-
-
-class _InThreads:
-    """A sync transport, as an event loop can use it."""
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-
-    async def handle_async_request(self, request: Any) -> Any:
-        """The answer, read whole."""
-        return await asyncio.to_thread(self._answer, request)
-
-    def _answer(self, request: Any) -> Any:
-        import httpx
-
-        response = self._transport.handle_request(request)
-        try:
-            content = b"".join(response.stream)
-        finally:
-            response.close()
-        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(content))

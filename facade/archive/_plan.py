@@ -8,145 +8,27 @@ its runs, since they say whether it exists; the rest is asked for side by side.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from facade import _operations
 from facade._answers import Page
-from facade._arguments import PageQuery, RunKey, is_sendable
-from facade._exchange import Call, Reply
-from facade._paging import ListCursor, id_of
-from facade.archive._columns import Kind
+from facade._arguments import is_sendable
+from facade._paging import id_of
+from facade.archive._readings import Change, Note, NoteList, Put, Reading, ThreadState
 from facade.archive._resume import StoredThread
 from facade.archive._schema import FINISHED, status_of
-from facade.archive._slicing import Item, slice_object, slice_page
+from facade.archive._slicing import Item
 from facade.archive._store import ListState, State
 from facade.errors import APIError, APIResponseError, APIStatusError, NotFoundError
-
-ListKind = Literal["messages", "runs", "steps"]
-ReadKind = Literal["thread", "threads", "messages", "runs", "steps", "assistant"]
 
 _MANY = 1000
 """So many readings may be known before another list is asked for more of them: what bounds the memory."""
 
 
-class Put(NamedTuple):
-    """An object to store."""
-
-    kind: Kind
-    item: Item
-    parents: dict[str, str]
-
-
-class NoteList(NamedTuple):
-    """How far a list was read."""
-
-    kind: ListKind
-    thread_id: str
-    run_id: str
-    state: State
-    cursor: str | None
-    include: tuple[str, ...]
-    error: str | None
-
-
-class Note(NamedTuple):
-    """How it stands with a thread or an assistant."""
-
-    kind: Literal["threads", "assistants"]
-    id: str
-    state: State
-    error: str | None = None
-
-
-Change = Put | NoteList | Note
-
-
-class Reading:
-    """One object or list that is being read.
-
-    Attributes:
-        kind: what it is; "threads" is the server's list of them
-        thread: whose; None for assistants and the list of threads
-        id: the run of steps, or the assistant
-        call: what to ask
-        attempts: how often it was sent
-    """
-
-    __slots__ = ("attempts", "call", "cursor", "id", "include", "is_final", "is_resumed", "kind", "problem", "thread")
-
-    def __init__(
-        self,
-        kind: ReadKind,
-        thread: _Thread | None,
-        object_id: str = "",
-        *,
-        after: str | None = None,
-        include: tuple[str, ...] = (),
-        is_final: bool = True,
-    ) -> None:
-        self.kind = kind
-        self.thread = thread
-        self.id = object_id
-        self.include = include
-        self.is_final = is_final
-        self.is_resumed = after is not None
-        self.attempts = 0
-        self.problem: APIError | None = None
-        self.cursor: ListCursor[Item] | None = None
-        self.call: Call[Any]
-        if kind == "assistant":
-            self.call = _sliced(_operations.get_assistant(object_id), slice_object)
-        elif kind == "thread" and thread is not None:
-            self.call = _sliced(_operations.get_thread(thread.id), slice_object)
-        else:
-            self.cursor = ListCursor(self._page_call, after)
-            self.call = self.cursor.next_call()
-
-    def begin_anew(self) -> None:
-        """The list is to be read from its beginning."""
-        self.cursor = ListCursor(self._page_call)
-        self.call = self.cursor.next_call()
-        self.is_resumed, self.attempts = False, 0
-
-    def _page_call(self, after: str | None) -> Call[Page[Item]]:
-        query = PageQuery(100, "asc", after, None, self.include)
-        thread_id = self.thread.id if self.thread is not None else ""
-        ask: dict[str, Callable[[], Call[Any]]] = {
-            "threads": lambda: _operations.list_threads(query),
-            "messages": lambda: _operations.list_messages(thread_id, query, None),
-            "runs": lambda: _operations.list_runs(thread_id, query),
-            "steps": lambda: _operations.list_run_steps(RunKey(thread_id, self.id), query),
-        }
-        return _sliced(ask[self.kind](), slice_page)
-
-    def __repr__(self) -> str:
-        return f"Reading({self.kind!r}, {self.thread.id if self.thread else None!r}, {self.id!r})"
-
-
-def _sliced(call: Call[Any], read: Callable[[Reply], Any]) -> Call[Any]:
-    """The same call, its answer read as text."""
-    return call._replace(read=read)
-
-
-class _Thread:
-    """A thread whose reading has begun."""
-
-    __slots__ = ("has_runs", "id", "left", "missing", "queued", "stored")
-
-    def __init__(self, stored: StoredThread) -> None:
-        self.id = stored.thread_id
-        self.stored = stored
-        self.left = 0
-        self.has_runs: bool | None = None  # not known yet
-        self.queued = {run_id for run_id, _ in stored.unread}
-        self.missing: tuple[Reading, APIError] | None = None
-
-
 class _Steps(NamedTuple):
     """Steps of a run that are still to be asked for; thousands may wait."""
 
-    thread: _Thread
+    thread: ThreadState
     run_id: str
     is_final: bool
     after: str | None
@@ -230,9 +112,9 @@ class Plan:
 
     def begin(self, stored: StoredThread) -> list[Change]:
         """A thread is to be read, of which so much is there already."""
-        thread = _Thread(stored)
+        thread = ThreadState(stored)
         self.begun += 1
-        changes: list[Change] = [Note("threads", thread.id, "open")]
+        changes: list[Change] = [] if stored.state else [Note("threads", thread.id, "open")]
         if self._is_done(stored.runs) and not stored.has_unfinished:
             thread.has_runs = True
             self._ask_for_rest(thread)
@@ -255,18 +137,18 @@ class Plan:
             reading.thread.left += 1
         queue.append(reading)
 
-    def _ask_for_rest(self, thread: _Thread) -> None:
+    def _ask_for_rest(self, thread: ThreadState) -> None:
         stored = thread.stored
         if stored.state not in ("complete", "absent"):
             self._add(self._objects, Reading("thread", thread))
         self._ask_for_messages(thread)
 
-    def _ask_for_messages(self, thread: _Thread) -> None:
+    def _ask_for_messages(self, thread: ThreadState) -> None:
         stored = thread.stored
         if self._messages and (not self._is_done(stored.messages) or stored.has_unfinished):
             self._add(self._lists, Reading("messages", thread, after=stored.messages_after))
 
-    def _ask_for_steps(self, thread: _Thread, run_id: str, is_final: bool, stored: ListState) -> None:
+    def _ask_for_steps(self, thread: ThreadState, run_id: str, is_final: bool, stored: ListState) -> None:
         has_all = set(self._include) <= set(stored.include)
         if is_final and stored.state == "complete" and has_all:
             return
@@ -277,7 +159,7 @@ class Plan:
         after = stored.cursor if is_final and has_all and stored.state != "complete" else None
         self._steps.append(_Steps(thread, run_id, is_final, after, include))
 
-    def _name_assistant(self, thread: _Thread, name: Any) -> list[Change]:
+    def _name_assistant(self, thread: ThreadState, name: Any) -> list[Change]:
         if not isinstance(name, str) or name in self._named or not name.strip() or not is_sendable(name):
             return []
         self._named.add(name)

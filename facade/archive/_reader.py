@@ -9,6 +9,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -16,8 +17,10 @@ from facade._async.pool import AsyncPool
 from facade._exchange import Attempt, Call, Deadline, Reply, described, read_error, retry_wait_sec
 from facade._network_async import AsyncCancelToken, AsyncConnection
 from facade._options import Settings
-from facade.archive._plan import Change, Plan, Put, Reading
+from facade.archive._files import FilesPlan
+from facade.archive._plan import Plan
 from facade.archive._rate import Outcome, Rate
+from facade.archive._readings import Change, Put, Reading
 from facade.archive._resume import StoredThread, stored_steps
 from facade.archive._store import ListState, Store
 from facade.archive._writer import Writer
@@ -38,32 +41,40 @@ _THREADS_AT_ONCE = 50
 Find = Callable[[Store, str], StoredThread]
 
 
+@dataclass
+class Tally:
+    """What was sent, how much came, how many objects that were, and how many of them new threads and assistants."""
+
+    requests: int = 0
+    bytes: int = 0
+    read: int = 0
+    threads: int = 0
+    assistants: int = 0
+
+
 class Reader:
     """Reads what a plan needs from a server, and hands it to a writer.
 
     Args:
         settings: of the client; nothing in them blocks
         plan, rate: what is asked for, and how fast
+        tally: counts what is done
         thread_ids: the threads to begin
         max_retry_count: how many further attempts each request gets
         find: says what the archive has of a thread; None where it has nothing at all
-
-    Attributes:
-        requests, bytes, read: what was sent, how much came, and how many objects that were
-        threads, assistants: how many of these the archive did not have
     """
 
     def __init__(
         self,
         settings: Settings,
-        plan: Plan,
+        plan: Plan | FilesPlan,
         rate: Rate,
+        tally: Tally,
         thread_ids: Collection[str],
-        *,
         max_retry_count: int,
         find: Find | None,
     ) -> None:
-        self.requests = self.bytes = self.read = self.threads = self.assistants = 0
+        self._tally = tally
         self._settings = settings
         self._limits = settings.limits._replace(deadline_sec=None, max_retry_count=0)
         self._plan = plan
@@ -214,6 +225,7 @@ class Reader:
         self._begin(await asyncio.wrap_future(asked))
 
     def _begin(self, threads: list[StoredThread]) -> None:
+        assert isinstance(self._plan, Plan)
         for thread in threads:
             self._keep(self._plan.begin(thread))
 
@@ -225,7 +237,7 @@ class Reader:
 
     async def _ask(self, reading: Reading) -> None:
         reading.attempts += 1
-        self.requests += 1
+        self._tally.requests += 1
         began_at = time.monotonic()
         answer = await self._send(reading.call)
         now = time.monotonic()
@@ -246,7 +258,7 @@ class Reader:
         if isinstance(error, AuthenticationError):
             self._end(error)
         elif wait_sec is not None and reading.attempts <= self._max_retry_count:
-            heapq.heappush(self._retries, (now + wait_sec, self.requests, reading))
+            heapq.heappush(self._retries, (now + wait_sec, self._tally.requests, reading))
         else:
             self._keep(self._plan.failed(reading, error))
 
@@ -274,7 +286,7 @@ class Reader:
             return answer, backoff_sec, Outcome.LOST
         if isinstance(answer, APIError):
             return answer, None, Outcome.GOOD
-        self.bytes += len(answer.body)
+        self._tally.bytes += len(answer.body)
         self._rate.hint(now, answer.headers)
         if 200 <= answer.status_code < 300:
             return None, None, Outcome.GOOD
@@ -295,9 +307,9 @@ class Reader:
             steps = await asyncio.wrap_future(self._writer.ask(lambda store: stored_steps(store, thread_id, run_ids)))
         changes = self._plan.took(reading, answer, steps)
         objects = [change.kind for change in changes if isinstance(change, Put)]
-        self.read += len(objects)
-        self.threads += objects.count("threads")
-        self.assistants += objects.count("assistants")
+        self._tally.read += len(objects)
+        self._tally.threads += objects.count("threads")
+        self._tally.assistants += objects.count("assistants")
         self._keep(changes)
 
     # What ends it

@@ -28,6 +28,7 @@ class Report:
         unfinished: the ids of the runs that are not whole: they were still going on when they were read, or their
             steps could not be read to the end
         complete: whether nothing is missing of all that was asked for
+        files: how many files' contents the archive has
         done, expected: in a report so far, how many objects and lists were read to their ends, of about how many
     """
 
@@ -43,6 +44,7 @@ class Report:
     errors: Mapping[str, APIError] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     complete: bool = False
+    files: int = 0
     done: int = 0
     expected: int = 0
 
@@ -94,7 +96,9 @@ def report_of(
         " + (SELECT count(*) FROM lists WHERE kind <> 'steps' AND state = 'open')"
         " + (SELECT count(*) FROM threads WHERE NOT EXISTS (SELECT 1 FROM lists"
         " WHERE kind = 'runs' AND state IN ('complete', 'absent') AND lists.thread_id = threads.id))"
+        " + (SELECT count(*) FROM files WHERE state IN ('open', 'failed'))"
     )
+    ((files,),) = store.rows("SELECT count(*) FROM files WHERE state = 'complete'")
     return Report(
         **counted(store),
         read=read,
@@ -103,5 +107,6 @@ def report_of(
         seconds=seconds,
         errors=recorded if errors is None else errors,
         unfinished=unfinished,
+        files=files,
         complete=not (recorded or unfinished or pending or store.meta("export_state") == UNDER_WAY),
     )

@@ -72,6 +72,20 @@ CREATE TABLE lists (
 """
 
 
+# The content of files that objects name, each content once. `files` says how it stands with each id, as of threads, and
+# how many bytes its content has.
+_FILES = f"""
+CREATE TABLE contents (key INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, data BLOB NOT NULL);
+CREATE TABLE files (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL {_STATES}, error TEXT, size INTEGER,
+    sha256 BLOB REFERENCES contents (sha256), seal BLOB NOT NULL
+) WITHOUT ROWID;
+"""
+
+COUNTED = (*KINDS, "lists", "contents", "files")
+"""The tables whose rows are counted."""
+
+
 def _counting(kind: str) -> str:
     """A trigger that counts a table's rows, and those of the list that a row is in.
 
@@ -112,7 +126,7 @@ CREATE VIEW message_facts AS SELECT thread_id, id AS message_id, run_id, created
 """
 
 SCHEMA = (
-    _TABLES + _LISTS + "".join(map(_counting, (*KINDS, "lists"))) + _VIEWS
+    _TABLES + _LISTS + _FILES + "".join(map(_counting, COUNTED)) + _VIEWS
     + f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {VERSION};\n"
 )  # fmt: skip
 

@@ -75,6 +75,13 @@ def _add(joined: Store, store: Store) -> None:
     for kind, thread_id, run_id, state, cursor, include, error, export in rows:
         how = {"state": state, "cursor": cursor, "include": json.loads(include), "error": error, "export": export}
         joined.note_list(kind, thread_id, run_id, **how)
+    for file_id, state, error, data in store.rows(
+        "SELECT id, state, error, data FROM files LEFT JOIN contents USING (sha256)"
+    ):
+        if data is None:
+            joined.note_file(file_id, state, error)
+        else:
+            joined.put_file(file_id, data)
     bases = [*(joined.meta("api_base") or "").split(), *(store.meta("api_base") or "").split()]
     noted = store.meta("assistants") == "noted" and (is_first or joined.meta("assistants") == "noted")
     joined.set_meta("api_base", "\n".join(dict.fromkeys(bases)))

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, Self
 from facade.archive import _file, _schema
 from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, columns_beside, parsed, row_of
 from facade.archive._errors import NotStoredError, UnknownCursorError
-from facade.archive._schema import seal
+from facade.archive._schema import digest, seal
 
 Order = Literal["asc", "desc"]
 State = Literal["open", "complete", "absent", "failed"]
@@ -203,6 +203,27 @@ class Store:
             f"INSERT INTO {kind} (id, created_at, seq, state, error, seal)"
             f" VALUES (?, 0, (SELECT coalesce(max(key), 0) + 1 FROM {kind}), ?, ?, ?) ON CONFLICT (id) DO {known}",
             (object_id, state, error, seal(object_id, state, error)),
+        )
+
+    def put_file(self, file_id: str, content: bytes) -> None:
+        """Add or replace a file's content, within a `transaction`; the same content is kept once."""
+        sha256 = digest(content)
+        self._connection.execute(
+            "INSERT INTO contents (sha256, data) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING", (sha256, content)
+        )
+        self._note_file(file_id, "complete", None, len(content), sha256)
+
+    def note_file(self, file_id: str, state: State, error: str | None) -> None:
+        """Say why a file's content is not here, within a `transaction`."""
+        self._note_file(file_id, state, error, None, None)
+
+    def _note_file(self, file_id: str, state: State, error: str | None, size: int | None, sha256: bytes | None) -> None:
+        values = (file_id, state, error, size, sha256)
+        self._connection.execute(
+            "INSERT INTO files (id, state, error, size, sha256, seal) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET state = excluded.state, error = excluded.error, size = excluded.size,"
+            " sha256 = excluded.sha256, seal = excluded.seal",
+            (*values, seal(*values[:4], sha256 and sha256.hex())),
         )
 
     def note_list(

@@ -51,7 +51,7 @@ def verify(path: str | os.PathLike[str]) -> Report:
 
 
 def _problems(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
-    for check in (_structure, _tables, _counts, _rows, _notes):
+    for check in (_structure, _tables, _counts, _rows, _notes, _files):
         found = False
         try:
             for problem in check(store, path):
@@ -93,7 +93,7 @@ def _tables(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
 def _counts(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
     with store.snapshot():
         counts = dict(store.rows("SELECT name, count FROM counts"))
-        for table in (*_schema.KINDS, "lists"):
+        for table in _schema.COUNTED:
             ((here,),) = store.rows(f"SELECT count(*) FROM {table}")
             if here != counts.get(table, 0):
                 yield f"{counts.get(table, 0)} {table} were stored, {here} are here"
@@ -148,6 +148,19 @@ def _notes(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
             is_untouched: bool = seal is None and values[3:] == ["open", None, "[]", None, 0]
             if not is_untouched and seal != _schema.seal(*values):
                 yield f"what is noted of the {values[0]} of thread {values[1]!r} is not what was stored"
+
+
+def _files(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
+    for key, sha256 in store.rows("SELECT key, sha256 FROM contents"):
+        ((content,),) = store.rows("SELECT data FROM contents WHERE key = ?", key)
+        if _schema.digest(content) != sha256:
+            named = store.rows("SELECT id FROM files WHERE sha256 = ?", sha256)
+            yield f"the content of {', '.join(repr(file_id) for (file_id,) in named)} is not what was stored"
+    for file_id, state, error, size, sha256, seal in store.rows(
+        "SELECT id, state, error, size, sha256, seal FROM files"
+    ):
+        if seal != _schema.seal(file_id, state, error, size, sha256 and sha256.hex()):
+            yield f"what is noted of file {file_id!r} is not what was stored"
 
 
 def _problem_of(

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
 from facade.archive._columns import PARENTS, Kind, row_of
-from facade.archive._plan import Change, Note, NoteList, Put
+from facade.archive._readings import Change, Note, NoteFile, NoteList, Put, PutFile
 from facade.archive._store import Store
 
 T = TypeVar("T")
@@ -31,6 +31,9 @@ class _Row(NamedTuple):
     columns: dict[str, Any]
 
 
+_Other = Note | NoteList | PutFile | NoteFile
+
+
 class Writer:
     """A thread that writes into an archive.
 
@@ -49,7 +52,7 @@ class Writer:
         self._store = store
         self._export = export
         self._told = told
-        self._queue: deque[list[_Row | Note | NoteList] | Callable[[], None]] = deque()
+        self._queue: deque[list[_Row | _Other] | Callable[[], None]] = deque()
         self._ready = threading.Condition()
         self._is_closing = self._is_urgent = False
         self.waiting = 0
@@ -69,7 +72,7 @@ class Writer:
         ]
         with self._ready:
             self._queue.append(made)
-            self.waiting += len(changes)
+            self.waiting += _weight(made)
             if self.waiting >= _ROWS:
                 self._ready.notify()
 
@@ -121,21 +124,21 @@ class Writer:
                 return
             self._told()
 
-    def _next(self) -> tuple[list[_Row | Note | NoteList], Callable[[], None] | None]:
+    def _next(self) -> tuple[list[_Row | _Other], Callable[[], None] | None]:
         """What goes into the next transaction, and what is asked after it."""
-        batch: list[_Row | Note | NoteList] = []
+        batch: list[_Row | _Other] = []
         while self._queue and len(batch) < _MOST_ROWS:
             item = self._queue.popleft()
             if callable(item):
                 self._is_urgent = any(map(callable, self._queue))
                 return batch, item
             batch += item
-            self.waiting -= len(item)
+            self.waiting -= _weight(item)
         return batch, None
 
-    def _write(self, batch: list[_Row | Note | NoteList]) -> None:
+    def _write(self, batch: list[_Row | _Other]) -> None:
         rows: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in PARENTS}
-        notes: list[Note | NoteList] = []
+        notes: list[_Other] = []
         for change in batch:
             if isinstance(change, _Row):
                 rows[change.kind].append(change.columns)
@@ -148,9 +151,13 @@ class Writer:
             for note in notes:
                 self._note(note)
 
-    def _note(self, note: Note | NoteList) -> None:
+    def _note(self, note: _Other) -> None:
         if isinstance(note, Note):
             self._store.note(note.kind, note.id, note.state, note.error)
+        elif isinstance(note, PutFile):
+            self._store.put_file(note.id, note.content)
+        elif isinstance(note, NoteFile):
+            self._store.note_file(note.id, note.state, note.error)
         else:
             kind, thread_id, run_id, state, cursor, include, error = note
             self._store.note_list(
@@ -163,3 +170,8 @@ class Writer:
                 error=error,
                 export=self._export,
             )
+
+
+def _weight(changes: Sequence[_Row | _Other]) -> int:
+    """How many rows' worth some changes are: a large content counts for many."""
+    return sum(1 + len(change.content) // 10_000 if isinstance(change, PutFile) else 1 for change in changes)

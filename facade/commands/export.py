@@ -37,6 +37,7 @@ _LINE_EVERY_SEC = 10.0
 @click.option("--include", multiple=True, metavar="FIELD", help="What else to ask for with steps; may be repeated.")
 @click.option("--no-messages", is_flag=True, help="Leave out the messages.")
 @click.option("--no-assistants", is_flag=True, help="Leave out the assistants that runs name.")
+@click.option("--files", is_flag=True, help="Also the content of the files that anything in the archive names.")
 @click.option(
     "--concurrency",
     type=WholeNumber(1, 64),
@@ -56,6 +57,7 @@ def export(
     include: tuple[str, ...],
     no_messages: bool,
     no_assistants: bool,
+    files: bool,
     concurrency: int,
     max_rate: float | None,
     merge: bool,
@@ -83,6 +85,7 @@ def export(
             max_rate=max_rate,
             progress=progress,
             merge=merge,
+            files=files,
         )
         base = client._settings.base
     _summarize(report, to, base)
@@ -164,10 +167,11 @@ def _objects(count: int) -> str:
 def _summarize(report: Report, to: str, base: str) -> None:
     """Say what was done, what the archive has, and what is missing."""
     counts = (f"{getattr(report, kind):,} {kind}" for kind in ("threads", "messages", "runs", "steps", "assistants"))
+    with_files = f", {report.files:,} files" if report.files else ""
     lines = [
         f"Read {_objects(report.read)} in {report.seconds:,.1f} s:"
         f" {report.requests:,} requests, {report.bytes:,} bytes of answers.",
-        f"{to} has {', '.join(counts)}: {Path(to).stat().st_size:,} bytes.",
+        f"{to} has {', '.join(counts)}{with_files}: {Path(to).stat().st_size:,} bytes.",
     ]
     if report.unfinished:
         shown = ", ".join(report.unfinished[:5]) + (", …" if report.unfinished[5:] else "")
