@@ -189,7 +189,7 @@ def is_transport_error(error: Exception) -> bool:
 def _is_httpx(error: Exception) -> bool:
     """Whether an error is one that only httpx's own layers raise, below a transport of the caller's own."""
     httpx = sys.modules.get("httpx")
-    return httpx is not None and isinstance(error, (httpx.TransportError, httpx.InvalidURL, httpx.StreamError))
+    return httpx is not None and isinstance(error, (httpx.RequestError, httpx.InvalidURL, httpx.StreamError))
 
 
 def deadline_error(deadline: Deadline) -> APITimeoutError:

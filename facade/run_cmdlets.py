@@ -140,7 +140,9 @@ def stop_thread_run(
         told = None if isinstance(run_id, str) or field(run_id, "run_id") is not None else field(run_id, "status")
         status = runs.get(*key).status if told is None else told
         if not is_one_of(status, MAY_STOP):
-            raise ValueError(f"run {key.run_id!r} is {status!r}, which cannot be stopped; force=True asks all the same")
+            raise ValueError(
+                f"run {key.run_id!r} is {status!r}, which cannot be stopped; with force it is asked all the same"
+            )
     run = runs.cancel(key._asdict())
     if wait:
         run = runs.wait(key._asdict())
