@@ -292,6 +292,14 @@ class Progress(Generic[T]):
     def __reduce__(self) -> Any:
         raise TypeError("a walk cannot be copied or pickled; its `after` can: begin another one with it")
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what is walked and how far, and the objects of the page in hand that are left."""
+        from openai_thread_runs_api.model_html import objects_table
+
+        left: list[Any] = list(self._page)
+        self._page = iter(left)
+        return objects_table(left, repr(self))
+
     def __repr__(self) -> str:
         where = "" if self.after is None else f", after={self.after!r}"
         return f"<{type(self).__name__} of {self._what}: {self._state}, {self._count} read{where}>"

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import attrs
 import pandas
 import pytest
-from conftest import exactly
-from wire import a_run, a_step
+from conftest import Api, exactly
+from wire import Serve, a_page, a_run, a_step, answer
 
 import facade
 from facade._answers import read_page
@@ -358,3 +358,14 @@ class TestNames:
     def test_dir(self) -> None:
         """`dir(facade)` is the public names, and nothing else."""
         assert dir(facade) == sorted(facade.__all__)
+
+
+def test_a_walk_shows_itself(api: Api, serve: Serve) -> None:
+    """A notebook shows what is walked and how far, and what is left of the page in hand; the walk goes on as before."""
+    walk = api.client(serve(answer(a_page([a_run("<b>"), a_run(2), a_run(3)])))).runs.all("thread_1")
+    next(walk)
+    target = getattr(walk, "target", walk)
+    assert "3 read" in target._repr_html_()
+    assert "run_2" in target._repr_html_()
+    assert "<b>" not in target._repr_html_()
+    assert [run.id for run in walk] == ["run_2", "run_3"]
