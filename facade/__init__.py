@@ -43,7 +43,7 @@ from facade.errors import (
 
 if TYPE_CHECKING:
     from facade._async.streams import AsyncRunStream
-    from facade._streaming import Event
+    from facade._life.streaming import Event
     from facade._sync.streams import RunStream
     from facade.run_cmdlets import start_thread_run, stop_thread_run, submit_tool_output, wait_thread_run
     from openai_thread_runs_api.model_base import UnknownObject
@@ -86,7 +86,7 @@ _MODELS = {
 # Imported when first asked for, since they take attrs along.
 _LATER = {
     "AsyncRunStream": ("facade._async.streams", "AsyncRunStream"),
-    "Event": ("facade._streaming", "Event"),
+    "Event": ("facade._life.streaming", "Event"),
     "RunStream": ("facade._sync.streams", "RunStream"),
     "start_thread_run": ("facade.run_cmdlets", "start_thread_run"),
     "stop_thread_run": ("facade.run_cmdlets", "stop_thread_run"),

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, Unpack, overload
 
-from facade._answering import check_awaited, read_answers
 from facade._arguments import RunLike, ThreadLike, field, run_key
-from facade._bodies import NewThreadFields, RunFields
 from facade._exchange import Deadline
 from facade._failure_log import warn_of
+from facade._life.answering import check_awaited, read_answers
+from facade._life.bodies import NewThreadFields, RunFields
+from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, is_one_of
 from facade._options import models, refuse_unknown
 from facade._sync.streams import RunStream
-from facade._waiting import ENDED, GOES_ON, check_poll_sec, is_one_of
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
 
 MAY_STOP = ("queued", "in_progress", "requires_action")

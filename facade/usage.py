@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 
-from facade._values import duration_of, json_text, seconds_of, text_of, tokens_of, value_in
+from facade._reading.values import duration_of, json_text, seconds_of, text_of, tokens_of, value_in
 
 __all__ = ["BY", "Usage", "check_by", "summed"]
 

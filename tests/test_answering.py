@@ -11,7 +11,7 @@ import pytest
 from wire import a_run, waiting_run
 
 import facade
-from facade._answering import (
+from facade._life.answering import (
     Decide,
     Follow,
     Invoke,

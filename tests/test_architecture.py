@@ -33,7 +33,7 @@ NAMED = sorted(
 
 def found(name: str) -> Path | None:
     """The file or folder of a name, from the root or from a room of it; None where there is none."""
-    for room in ("", "facade", "scripts", "tests"):
+    for room in ("", "facade", "facade/_life", "facade/_reading", "scripts", "tests"):
         if (ROOT / room / name).exists():
             return ROOT / room / name
     return None
@@ -75,7 +75,28 @@ def test_much_is_named() -> None:
 
 def test_each_room_is_told() -> None:
     """Each module of the core, and each folder beside it, has its place in the text."""
-    rooms = {path.name for path in (ROOT / "facade").glob("*.py")} - {"_version.py", "__main__.py"}
+    modules = [path for room in ("", "_life", "_reading") for path in (ROOT / "facade" / room).glob("*.py")]
+    rooms = {path.name for path in modules} - {"_version.py", "__main__.py"}
     folders = {f"{path.name}/" for path in (ROOT / "facade").iterdir() if (path / "__init__.py").exists()}
     assert [name for name in sorted(rooms) if not re.search(rf"`{re.escape(name)}`", TEXT)] == []
     assert [name for name in sorted(folders - {"_async/", "_sync/"}) if f"`{name}`" not in TEXT] == []
+
+
+OPTIONAL = {"archive", "commands", "server", "timeline", "traces", "usage", "_reading"}
+CORE = sorted(
+    path
+    for path in (ROOT / "facade").rglob("*.py")
+    if path.relative_to(ROOT / "facade").with_suffix("").parts[0] not in {*OPTIONAL, "__main__"}
+)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_core_imports_no_optional_part(path: Path) -> None:
+    """No module of the core imports an optional part, be it inside a function or for types."""
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+    assert {name for name in imported if name.startswith("facade.") and name.split(".")[1] in OPTIONAL} == set()

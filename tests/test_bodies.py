@@ -10,7 +10,7 @@ import pytest
 from wire import a_run
 
 import facade
-from facade._bodies import check_metadata, make_body, secrets_in
+from facade._life.bodies import check_metadata, make_body, secrets_in
 
 
 def test_none_is_not_sent() -> None:

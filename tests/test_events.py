@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facade import APIResponseError
-from facade._events import EventParser, RawEvent
+from facade._life.events import EventParser, RawEvent
 
 ALPHABET = [
     b"data",

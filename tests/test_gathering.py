@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wire import a_message, a_run, a_step
 
 import facade
-from facade._gathering import Gathering
+from facade._life.gathering import Gathering
 
 ROOM = 1_000_000
 

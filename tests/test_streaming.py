@@ -9,7 +9,7 @@ import pytest
 from wire import KEY, a_message, a_run, a_step, event, stream_of
 
 import facade
-from facade._streaming import StreamReader
+from facade._life.streaming import StreamReader
 from openai_thread_runs_api.models import MessageDeltaObject
 
 DELTA = {

@@ -12,7 +12,7 @@ from wire import a_run
 
 import facade
 from facade._exchange import Deadline, Pause
-from facade._waiting import Cancel, Poll, check_ended, poll_interval_sec, waiting
+from facade._life.waiting import Cancel, Poll, check_ended, poll_interval_sec, waiting
 
 HINT = "openai-poll-after-ms"
 

@@ -8,7 +8,12 @@ from functools import partial
 from typing import Any, NamedTuple, Unpack
 
 from facade import _operations
-from facade._answering import (
+from facade._arguments import RunKey, RunLike, ThreadLike, include_values, run_key, thread_key
+from facade._async.resource import AsyncResource
+from facade._async.streams import AsyncEventSource, AsyncRunStream
+from facade._exchange import Call, Deadline, Pause
+from facade._failure_log import warn_of
+from facade._life.answering import (
     Decide,
     Follow,
     Invoke,
@@ -20,10 +25,7 @@ from facade._answering import (
     read_answers,
     still_waits,
 )
-from facade._arguments import RunKey, RunLike, ThreadLike, include_values, run_key, thread_key
-from facade._async.resource import AsyncResource
-from facade._async.streams import AsyncEventSource, AsyncRunStream
-from facade._bodies import (
+from facade._life.bodies import (
     NewThreadFields,
     RunFields,
     check_metadata,
@@ -32,10 +34,8 @@ from facade._bodies import (
     read_mapping,
     secrets_in,
 )
-from facade._exchange import Call, Deadline, Pause
-from facade._failure_log import warn_of
+from facade._life.waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
 from facade._options import LimitOptions, Limits, check_turns, models
-from facade._waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
 from facade.errors import APIError, APITimeoutError, BadRequestError
 
 CANCEL_SEC = 5.0

@@ -9,7 +9,10 @@ from functools import partial
 from typing import Any, NamedTuple, Unpack
 
 from facade import _operations
-from facade._answering import (
+from facade._arguments import RunKey, RunLike, ThreadLike, include_values, run_key, thread_key
+from facade._exchange import Call, Deadline, Pause
+from facade._failure_log import warn_of
+from facade._life.answering import (
     Decide,
     Follow,
     Invoke,
@@ -21,8 +24,7 @@ from facade._answering import (
     read_answers,
     still_waits,
 )
-from facade._arguments import RunKey, RunLike, ThreadLike, include_values, run_key, thread_key
-from facade._bodies import (
+from facade._life.bodies import (
     NewThreadFields,
     RunFields,
     check_metadata,
@@ -31,12 +33,10 @@ from facade._bodies import (
     read_mapping,
     secrets_in,
 )
-from facade._exchange import Call, Deadline, Pause
-from facade._failure_log import warn_of
+from facade._life.waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
 from facade._options import LimitOptions, Limits, check_turns, models
 from facade._sync.resource import Resource
 from facade._sync.streams import EventSource, RunStream
-from facade._waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
 from facade.errors import APIError, APITimeoutError, BadRequestError
 
 CANCEL_SEC = 5.0

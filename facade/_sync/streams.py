@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facade._arguments import RunKey, run_key
 from facade._exchange import Call, Deadline
-from facade._gathering import MESSAGE, STEP
+from facade._life.gathering import MESSAGE, STEP
+from facade._life.streaming import AT_REST, Event, StreamReader
+from facade._life.waiting import is_one_of
 from facade._options import Limits, Settings, models
-from facade._streaming import AT_REST, Event, StreamReader
-from facade._waiting import is_one_of
 from facade.errors import APIConnectionError, APIError, APITimeoutError, StreamCutError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from facade._tool_calls import calls_of, input_of, kind_of, name_of, output_of, own_part
-from facade._values import list_of, seconds_of, text_of, value_in
+from facade._reading.tool_calls import calls_of, input_of, kind_of, name_of, output_of, own_part
+from facade._reading.values import list_of, seconds_of, text_of, value_in
 
 Json = Mapping[str, Any]
 

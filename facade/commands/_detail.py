@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from facade._values import seconds_of, value_in
+from facade._reading.values import seconds_of, value_in
 from facade.commands._kinds import Kind, duration, local_time, number, text
 from facade.commands._table import Terminal, coloured
 

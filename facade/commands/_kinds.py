@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from facade._values import duration_of, end_of, seconds_of, value_in
+from facade._reading.values import duration_of, end_of, seconds_of, value_in
 
 Object = Mapping[str, Any]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import facade
-from facade._values import value_in
-from facade._waiting import GOES_ON
+from facade._life.waiting import GOES_ON
+from facade._reading.values import value_in
 from facade.commands import _output, _signals
 from facade.commands._command import PROGRAM
 from facade.commands._exits import NOT_COMPLETED, WAITS_FOR_ANSWER, Failure

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 import facade
-from facade._values import value_in
+from facade._reading.values import value_in
 from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected
 from facade.commands._input import Pipeline, run_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from facade._answering import read_answers
+from facade._life.answering import read_answers
 from facade.commands import _life, _output
 from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected, name_and_value

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import click
 
 import facade
-from facade._waiting import GOES_ON
+from facade._life.waiting import GOES_ON
 from facade.commands import _life, _output, _signals
 from facade.commands._command import Seconds, command, either
 from facade.commands._connection import Connection, connected

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facade._tool_calls import INPUTS, OUTPUTS, own_key
-from facade._values import first_of, json_text, list_of, number_of, text_of, value_in
+from facade._reading.tool_calls import INPUTS, OUTPUTS, own_key
+from facade._reading.values import first_of, json_text, list_of, number_of, text_of, value_in
 from facade.timeline._reading import Json
 
 AT_MESSAGE = "@message"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import facade
-from facade._served import NOT_SERVED, served
-from facade._tool_calls import child_of
-from facade._values import text_of
+from facade._reading.served import NOT_SERVED, served
+from facade._reading.tool_calls import child_of
+from facade._reading.values import text_of
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from facade._tool_calls import INPUTS, calls_of, child_of, own_key
-from facade._values import first_of, json_text, seconds_of, text_of, tokens_of, value_in
+from facade._reading.tool_calls import INPUTS, calls_of, child_of, own_key
+from facade._reading.values import first_of, json_text, seconds_of, text_of, tokens_of, value_in
 from facade.timeline._parts import (
     call_parts,
     excerpt,

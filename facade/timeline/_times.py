@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from facade._values import end_of
+from facade._reading.values import end_of
 from facade.timeline._reading import Json
 
 _LEAST_FOLD_SEC = 20.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from facade._tool_calls import input_of, kind_of, name_of, output_of
-from facade._values import json_text, list_of, text_of, value_in
+from facade._reading.tool_calls import input_of, kind_of, name_of, output_of
+from facade._reading.values import json_text, list_of, text_of, value_in
 from facade.traces._otlp import Json
 
 

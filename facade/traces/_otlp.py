@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from facade._values import sound
+from facade._reading.values import sound
 from facade._version import __version__
 
 Json = dict[str, Any]

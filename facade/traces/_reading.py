@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 import facade
-from facade._served import NOT_SERVED, served
-from facade._values import seconds_of, text_of
+from facade._reading.served import NOT_SERVED, served
+from facade._reading.values import seconds_of, text_of
 from facade.traces._otlp import Json
 from facade.traces._spans import RunRead, is_going_on
 

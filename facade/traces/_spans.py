@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from facade._tool_calls import calls_of, child_of, error_of, kind_of, name_of
-from facade._values import end_of, nanoseconds_of, number_of, sound, text_of, tokens_of, value_in
+from facade._reading.tool_calls import calls_of, child_of, error_of, kind_of, name_of
+from facade._reading.values import end_of, nanoseconds_of, number_of, sound, text_of, tokens_of, value_in
 from facade.traces import _content
 from facade.traces._otlp import CLIENT, INTERNAL, Json, attributes, span_id, status, trace_id
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Literal, NamedTuple
 
-from facade._tool_calls import calls_of, child_of, error_of, input_of, kind_of, name_of, output_of
-from facade._values import (
+from facade._reading.tool_calls import calls_of, child_of, error_of, input_of, kind_of, name_of, output_of
+from facade._reading.values import (
     Tokens,
     duration_of,
     end_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facade._values import first_of, text_of, value_in
+from facade._reading.values import first_of, text_of, value_in
 
 INPUTS = ("arguments", "input", "query", "requesturl", "request_payload")
 OUTPUTS = ("output", "result", "response_payload")

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from facade._answers import Decoder, parse
 from facade._auth import Redact
-from facade._events import EventParser, RawEvent
 from facade._exchange import one_line
-from facade._gathering import Gathering
-from facade._waiting import ENDED, is_one_of
+from facade._life.events import EventParser, RawEvent
+from facade._life.gathering import Gathering
+from facade._life.waiting import ENDED, is_one_of
 from facade.errors import APIResponseError, StreamError
 
 AT_REST = (*ENDED, "requires_action")

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from facade._arguments import field
-from facade._bodies import as_json, read_mapping
-from facade._waiting import goes_on
+from facade._life.bodies import as_json, read_mapping
+from facade._life.waiting import goes_on
 
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
