@@ -52,8 +52,6 @@ _CODES = {
     "APIError": 1,
     "ValueError": 2,  # an argument that the library refuses
 }
-# Asking again gets the same answer, so nothing is said of how to go on.
-_FINAL = {4, 5, 7, 12}
 _OPTIONS = {"api_key": "--api-key-file", "additional_headers": "--additional-header"}
 
 
@@ -74,18 +72,18 @@ def explain(error: Exception) -> tuple[int, str]:
         return error.code if isinstance(error, Failure) else error.exit_code, error.format_message()
     kind = next((kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _CODES), None)
     if kind is not None:
-        return _CODES[kind], _said(error, _CODES[kind])
+        return _CODES[kind], _said(error)
     if isinstance(error, OSError):
         return 1, f"{error.filename or 'standard input or output'} failed: {error.strerror}"
     raise error
 
 
-def _said(error: Exception, code: int) -> str:
+def _said(error: Exception) -> str:
     """The error's text, with options in the place of the library's parameters."""
     if isinstance(error, facade.APIError) and error.after is not None:
         after, error.after = error.after, None
         of_it = "the rest of it alone" if error.thread_id else "the rest"
-        return str(error) + ("" if code in _FINAL else f" ({of_it}: --after {after})")
+        return str(error) + (f" ({of_it}: --after {after})" if error.may_go_on else "")
     if parameter := getattr(error, "parameter", None):
         return f"{_OPTIONS.get(parameter, '--' + parameter.replace('_', '-'))}: {error}"
     return str(error)
