@@ -399,12 +399,17 @@ class TestGoingOn:
 
 class TestPatience:
     @pytest.mark.parametrize(
-        "fault", [again(500), again(503), again(429), (RESET,), (CLOSE,), (b"HTTP/1.1 200 OK\r\nContent-Le", CLOSE)]
-    )
+        "fault",
+        [
+            again(500), again(503), again(429), (RESET,), (CLOSE,), (b"HTTP/1.1 200 OK\r\nContent-Le", CLOSE),
+            answer(b"<html>come back later"), answer(b'{"data": [{"id": "a'), answer(b"{}"),
+            answer(b"no gzip", headers={"Content-Encoding": "gzip"}),
+        ],
+    )  # fmt: skip
     def test_each_request_has_five_further_attempts(
         self, serve: Serve, client_of: Clients, to: Path, fault: Script
     ) -> None:
-        """After failures of the server, 429, and where no whole answer comes."""
+        """After failures of the server, 429, where no whole answer comes, and where it cannot be read."""
         tries: dict[str, int] = {}
         say = library(lists())
 
@@ -500,13 +505,13 @@ class TestPatience:
         assert len(texts(to, "runs")) == 3
 
     def test_what_cannot_be_read_is_the_lists_error(self, serve: Serve, client_of: Clients, to: Path) -> None:
-        """It is not asked for again, and stops nothing."""
+        """After the further attempts; it stops nothing."""
         say = library(lists())
         server = serve(lambda request: answer(b"<html>") if request.path.endswith("/messages") else say(request))
         report = archive.export(client_of(server), "thread_1", to)
         assert isinstance(report.errors["thread_1"], facade.APIResponseError)
         assert "<html>" in str(report.errors["thread_1"])
-        assert (report.steps, paths(server).count("/threads/thread_1/messages")) == (12, 1)
+        assert (report.steps, paths(server).count("/threads/thread_1/messages")) == (12, 6)
 
     def test_a_used_up_quota_is_not_retried(self, serve: Serve, client_of: Clients, to: Path) -> None:
         """Nor a wait that is too long."""

@@ -55,7 +55,8 @@ def export(
     Args:
         client: whom to ask; its `timeout_sec` bounds each attempt (without one, an attempt from which nothing comes
             for 15 s is given up), its `deadline_sec` the whole export. Each request gets 5 further attempts after 429,
-            5xx, a cut connection or a timeout, unless the client was told another `max_retry_count`
+            5xx, a cut connection, a timeout or an answer that cannot be read, unless the client was told another
+            `max_retry_count`
         threads: ids, threads, or anything with a `thread_id`; one or an iterable of them, which is read to its end
             before the first request; what comes twice is read once
         to: the file; made where there is none

@@ -24,7 +24,14 @@ from facade.archive._readings import Change, Put, Reading
 from facade.archive._resume import StoredThread, stored_steps
 from facade.archive._store import ListState, Store
 from facade.archive._writer import Writer
-from facade.errors import APIConnectionError, APIError, APIResponseError, APITimeoutError, AuthenticationError
+from facade.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+)
 
 SILENCE_SEC = 20.0
 """After so long without one whole answer an export ends, unless bytes of one are coming."""
@@ -241,26 +248,22 @@ class Reader:
         began_at = time.monotonic()
         answer = await self._send(reading.call)
         now = time.monotonic()
-        error, wait_sec, outcome = self._judge(reading, answer, now)
+        result = self._read(reading.call, answer, now)
+        if not isinstance(result, APIError):
+            self._rate.end(now, began_at, reading.kind, Outcome.GOOD)
+            await self._took(reading, result)
+            return
+        wait_sec, outcome = self._judge(reading, result, answer, now)
         self._rate.end(now, began_at, reading.kind, outcome)
-        if error is None:
-            assert isinstance(answer, Reply)
-            try:
-                result = reading.call.read(answer)
-            except APIResponseError as unreadable:
-                error = described(unreadable.message, answer)
-            else:
-                await self._took(reading, result)
-                return
-        reading.call.about(error)
-        error.attempts = reading.attempts
-        self._last_error = error
-        if isinstance(error, AuthenticationError):
-            self._end(error)
+        reading.call.about(result)
+        result.attempts = reading.attempts
+        self._last_error = result
+        if isinstance(result, AuthenticationError):
+            self._end(result)
         elif wait_sec is not None and reading.attempts <= self._max_retry_count:
             heapq.heappush(self._retries, (now + wait_sec, self._tally.requests, reading))
         else:
-            self._keep(self._plan.failed(reading, error))
+            self._keep(self._plan.failed(reading, result))
 
     async def _send(self, call: Call[Any]) -> Reply | APIError:
         """One attempt, given up when nothing comes any more."""
@@ -277,26 +280,32 @@ class Reader:
             if watch is not None:
                 self._watches.discard(watch)
 
-    def _judge(
-        self, reading: Reading, answer: Reply | APIError, now: float
-    ) -> tuple[APIError | None, float | None, Outcome]:
-        """What is wrong with an answer, when to ask again (None: never), and what it says of the server."""
-        backoff_sec = 2.0 ** (reading.attempts - 1) * jitter()
-        if isinstance(answer, APIConnectionError):
-            return answer, backoff_sec, Outcome.LOST
+    def _read(self, call: Call[Any], answer: Reply | APIError, now: float) -> Any:
+        """What an answer gives, or the error that it is."""
         if isinstance(answer, APIError):
-            return answer, None, Outcome.GOOD
+            return answer
         self._tally.bytes += len(answer.body)
         self._rate.hint(now, answer.headers)
-        if 200 <= answer.status_code < 300:
-            return None, None, Outcome.GOOD
-        error = read_error(answer, self._settings.base, time.time)
+        if not 200 <= answer.status_code < 300:
+            return read_error(answer, self._settings.base, time.time)
+        try:
+            return call.read(answer)
+        except APIResponseError as unreadable:
+            return described(unreadable.message, answer)
+
+    def _judge(
+        self, reading: Reading, error: APIError, answer: Reply | APIError, now: float
+    ) -> tuple[float | None, Outcome]:
+        """When to ask again after an error (None: never), and what it says of the server."""
+        if isinstance(answer, APIError) or not isinstance(error, APIStatusError):
+            outcome = Outcome.LOST if isinstance(error, APIConnectionError) else Outcome.BAD
+            return 2.0 ** (reading.attempts - 1) * jitter(), outcome
         wait_sec = retry_wait_sec(error, answer.headers, reading.attempts - 1, jitter)
         if wait_sec is not None and error.retry_after is not None:
             self._rate.hold(now, error.retry_after)
         if error.status_code in (429, 503):
-            return error, wait_sec, Outcome.SLOW_DOWN
-        return error, wait_sec, Outcome.GOOD if wait_sec is None else Outcome.BAD
+            return wait_sec, Outcome.SLOW_DOWN
+        return wait_sec, Outcome.GOOD if wait_sec is None else Outcome.BAD
 
     async def _took(self, reading: Reading, answer: Any) -> None:
         steps: dict[str, ListState] = {}
