@@ -11,6 +11,7 @@ import contextlib
 import inspect
 import math
 import os
+import queue
 import socket
 import ssl
 import threading
@@ -56,27 +57,32 @@ class CancelToken:
     """Breaks off what one thread does with the network, from another thread; for good."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
-        self._lock = threading.Lock()
+        self._is_cancelled = False
+        self._cancelling: queue.SimpleQueue[None] = (
+            queue.SimpleQueue()
+        )  # a signal's exception leaves it as it should be
+        self._lock = threading.RLock()
         self._connection: Connection | None = None
 
     def watch(self, connection: Connection | None) -> None:
         """Says which connection the thread uses now; None for none, when another may use it."""
         with self._lock:
             self._connection = connection
-            if connection is not None and self._event.is_set():
+            if connection is not None and self._is_cancelled:
                 connection.abort()
 
     def cancel(self) -> None:
         """Breaks off the wait, now or when it begins."""
         with self._lock:
-            self._event.set()
+            self._is_cancelled = True
+            self._cancelling.put(None)
             if self._connection is not None:
                 self._connection.abort()
 
     def wait(self, sec: float) -> None:
         """Waits some seconds, less where broken off."""
-        self._event.wait(sec)
+        with contextlib.suppress(queue.Empty):
+            self._cancelling.get(timeout=sec)
 
 
 def pause(sec: float, token: CancelToken | None) -> None:

@@ -17,7 +17,7 @@ from facade._answers import Page
 from facade._arguments import Many
 from facade._exchange import Deadline
 from facade._http import deadline_error
-from facade._paging import MORE, YET, Lane, ListCursor, Nothing, Window
+from facade._paging import MORE, YET, Lane, ListCursor, Window
 from facade.errors import APIError
 
 if TYPE_CHECKING:
@@ -74,13 +74,17 @@ class Prefetch(Generic[T]):
     ) -> None:
         self._make = make
         self._fetch = fetch
-        self._size = size
         self._many = many
+        self._is_fed_aside = not isinstance(many, Collection)
         self._items: Iterator[Any] | None = None
         self._window = Window[T](size, in_order=in_order)
         self._process = os.getpid()
-        lock = threading.RLock()  # taken by whoever touches the window; garbage collection may close a walk anywhere
-        self._changed, self._room = threading.Condition(lock), threading.Condition(lock)
+        # A signal's exception may come anywhere in the caller's thread, and would leave the lock of a Condition or an
+        # Event locked; and garbage collection may close a walk anywhere. Nobody waits while holding this lock, which is
+        # taken to touch the window: whoever waits does so for a queue.
+        self._lock = threading.RLock()
+        self._changes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._to_fetch: queue.SimpleQueue[Lane[T] | None] = queue.SimpleQueue()
         self._workers: dict[threading.Thread, CancelToken | None] = {}
         self._busy = 0
@@ -97,60 +101,63 @@ class Prefetch(Generic[T]):
             raise RuntimeError("this walk was begun in another process; begin another one here")
         if self._items is None:
             self._items = iter(self._many)
-            if not isinstance(self._many, Collection):
+            if self._is_fed_aside:
                 self._spawn(self._feed_aside, None)
-        if isinstance(self._many, Collection):
-            self._feed(self._items)
-        with self._changed:
-            while True:
+        while True:
+            if not self._is_fed_aside:
+                self._feed()
+            with self._lock:
                 items = self._window.take()
                 self._start_fetches()
-                self._room.notify()
-                if not isinstance(items, Nothing):
-                    return items
-                if items is MORE:
-                    self._changed.wait()
-                elif items is YET:
-                    with deadline:
-                        left = deadline.remaining_sec()
-                        if not self._changed.wait(None if left > threading.TIMEOUT_MAX else max(left, 0.0)):
-                            error = deadline_error(deadline)
-                            self._window.locate(error)
-                            raise error
+            if self._window.room > 0:
+                _wake(self._room)
+            if items is MORE:
+                self._changes.get()
+            elif items is YET:
+                self._wait(deadline)
+            else:
+                if items is None:
+                    _wake(self._changes)  # another thread may be reading too
+                return items
 
-    def _feed(self, items: Iterator[Any]) -> None:
-        """Begins to read as many lists as may be."""
-        while self._window.room > 0:
-            self._begin_next(items)
+    def _wait(self, deadline: Deadline) -> None:
+        with deadline:
+            left = deadline.remaining_sec()
+            try:
+                self._changes.get(timeout=None if left > threading.TIMEOUT_MAX else max(left, 0.0))
+            except queue.Empty:
+                error = deadline_error(deadline)
+                with self._lock:
+                    self._window.locate(error)
+                raise error from None
 
-    def _begin_next(self, items: Iterator[Any]) -> None:
-        try:
-            cursor = self._make(next(items))
-        except Exception as error:  # the end; or bad input, which waits its turn behind what was begun
-            with self._changed:
-                self._window.end(error)
-                self._changed.notify()
-            return
-        with self._changed:
+    def _change(self, change: Callable[..., None], *arguments: Any) -> None:
+        """Does something to the window, unless it is closed, and wakes the caller."""
+        with self._lock:
             if not self._is_closed:
-                self._window.begin(cursor)
+                change(*arguments)
                 self._start_fetches()
-                self._changed.notify()
+        _wake(self._changes)
+
+    def _feed(self) -> None:
+        """Begins to read as many lists as may be."""
+        assert self._items is not None
+        while self._window.room > 0:
+            try:
+                cursor = self._make(next(self._items))
+            except Exception as error:  # the end; or bad input, which waits its turn behind what was begun
+                self._change(self._window.end, error)
+            else:
+                self._change(self._window.begin, cursor)
 
     def _feed_aside(self) -> None:
-        assert self._items is not None
         try:
-            while True:
-                with self._changed:
-                    while self._window.room <= 0:
-                        if self._window.has_ended:
-                            return
-                        self._room.wait()
-                self._begin_next(self._items)
+            self._feed()
+            while not self._window.has_ended:
+                self._room.get()
+                self._feed()
         except BaseException as error:  # whatever the caller's iterator raised, the caller is to see
-            with self._changed:
-                self._window.end(error)
-                self._changed.notify()
+            self._change(self._window.end, error)
 
     def _start_fetches(self) -> None:
         """Hands lists to the threads that fetch; the lock is held."""
@@ -159,12 +166,8 @@ class Prefetch(Generic[T]):
             self._to_fetch.put(lane)
         from facade._network_sync import CancelToken
 
-        while self._busy > len(self._workers) - self._is_fed_aside():
-            token = CancelToken()
-            self._spawn(self._work, token)
-
-    def _is_fed_aside(self) -> bool:
-        return not isinstance(self._many, Collection)
+        while self._busy > len(self._workers) - self._is_fed_aside:
+            self._spawn(self._work, CancelToken())
 
     def _spawn(self, work: Callable[..., None], token: CancelToken | None) -> None:
         arguments = () if token is None else (token,)
@@ -178,33 +181,33 @@ class Prefetch(Generic[T]):
                 page: Page[T] | BaseException = self._fetch(lane.cursor, token)
             except BaseException as error:
                 page = error
-            with self._changed:
+            with self._lock:
                 self._busy -= 1
-                if self._is_closed:
-                    return
-                self._window.arrived(lane, page)
-                self._start_fetches()
-                self._changed.notify()
+                self._change(self._window.arrived, lane, page)
 
     def stop(self) -> list[threading.Thread]:
         """Breaks off what is on its way, from wherever, and says which threads are at it."""
         if self._process != os.getpid():
             return []  # its threads and sockets are the parent's
-        with self._changed:
+        with self._lock:
+            self._change(self._window.close)
             self._is_closed = True
-            self._window.close()
-            self._room.notify_all()
-            self._changed.notify_all()
-        threads = list(self._workers)
+        self._room.put(None)
         for token in list(self._workers.values()):
             self._to_fetch.put(None)
             if token is not None:
                 token.cancel()
-        return threads
+        return list(self._workers)
 
     def close(self) -> None:
         """Stops what is on its way, and waits, for a moment, until it has stopped."""
         end = time.monotonic() + STOP_SEC
         for thread in self.stop():
-            if thread is not threading.current_thread():
+            if thread.is_alive() and thread is not threading.current_thread():
                 thread.join(max(0.0, end - time.monotonic()))
+
+
+def _wake(waiting: queue.SimpleQueue[None]) -> None:
+    """Wakes whoever waits for a change, now or when it begins."""
+    if waiting.empty():  # one that was not heeded yet will do
+        waiting.put(None)

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -419,6 +420,40 @@ def interrupt_main(*parts: Any) -> Iterator[Any]:
     yield HANG
 
 
+class Points:
+    """Where a signal's exception can come: as a function begins, and as one that is not Python's own is over."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    @contextlib.contextmanager
+    def raising_at(self, number: int) -> Iterator[None]:
+        """Raises SoftLimitError at the point with that number, in this thread; `seen` says how many there were."""
+        self.seen = 0
+
+        def see(frame: Any, event: str, _: Any) -> None:
+            if event not in ("call", "c_return") or not _is_of_a_walk(frame):
+                return
+            self.seen += 1
+            if self.seen == number:
+                raise SoftLimitError
+
+        sys.setprofile(see)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+
+
+def _is_of_a_walk(frame: Any) -> bool:
+    """Whether a walk over several is at work; not the start of a thread, where Python's own library would hang."""
+    names = []
+    while frame is not None:
+        names.append((frame.f_globals.get("__name__"), frame.f_code.co_name))
+        frame = frame.f_back
+    return ("threading", "start") not in names and any(module == "facade._sync.walks" for module, _ in names)
+
+
 MOMENTS: dict[str, tuple[Any, ...]] = {
     "before the head": (),
     "in the head": (head()[:30],),
@@ -520,6 +555,29 @@ class TestSignals:
             _, errors = process.communicate(timeout=30)
         assert line == "whole\n", errors
         assert none_left
+
+    @pytest.mark.filterwarnings(
+        "ignore::pytest.PytestUnraisableExceptionWarning"
+    )  # where Python forgets a thread, nobody can be told
+    @pytest.mark.parametrize("kind", [list, iter])
+    def test_at_any_point_of_a_walk(self, serve: Serve, kind: Callable[[list[str]], Any]) -> None:
+        """Wherever in the caller's thread it comes, it ends the walk and its threads, and the client goes on."""
+        server = serve(lambda r: answer(a_page([a_run(1)])) if r.path.endswith("/runs") else echo(r))
+        points = Points()
+        with facade.Client(KEY, api_base=server.url, verify=TRUSTED) as client:
+            for number in range(0, 2000, 3):
+                walk = client.runs.all(kind([f"thread_{n}" for n in range(4)]), concurrency=3)
+                with points.raising_at(number), contextlib.suppress(SoftLimitError):
+                    items = list(walk)
+                del walk
+                assert until(lambda: not [t for t in threading.enumerate() if t.name.startswith("facade")])
+                if number > points.seen:
+                    break
+                if number % 50 < 3:
+                    call = begin(get, client)
+                    assert call.result(PATIENCE_SEC).id == "run_1"
+        assert len(items) == 4
+        assert number > 100
 
     def test_cmdlets(self, serve: Serve) -> None:
         """The cmdlet functions' shared connections bear it as well."""

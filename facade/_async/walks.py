@@ -48,14 +48,11 @@ class AsyncWalk(Progress[T], AsyncIterator[T]):
 
     async def aclose(self) -> None:
         """Ends the walk: stops what is on its way, and waits until it has stopped (in threads, a second at most)."""
-        if (reader := self._let_go()) is not None:
-            await reader.aclose()
-            self._tally.warn()
-
-    def _let_go(self) -> Any:
-        reader, self._reader = self._reader, None
         self._page, self._state = iter(()), "ended"
-        return reader
+        if (reader := self._reader) is not None:
+            await reader.aclose()
+            self._reader = None  # not before: where that was broken off, it is stopped when the walk is dropped
+            self._tally.warn()
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,5 +64,5 @@ class AsyncWalk(Progress[T], AsyncIterator[T]):
 
     def __del__(self) -> None:
         if getattr(self, "_reader", None) is not None and not sys.is_finalizing():
-            self._let_go().stop()
+            self._reader.stop()
             self._tally.warn()
