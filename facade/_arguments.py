@@ -32,6 +32,10 @@ RunLike = str | HasId | Mapping[str, Any]
 """A run: its id, with `thread_id` beside it; an object or mapping that is a run, or has a `run_id` and `thread_id`."""
 
 
+MessageLike = str | HasId | Mapping[str, Any]
+"""A message: its id; or the run step that made it."""
+
+
 class RunKey(NamedTuple):
     """What names one run."""
 
@@ -194,6 +198,20 @@ def step_key(step: Any) -> tuple[RunKey, str]:
     return run_key({"run_id": run_id, "thread_id": field(step, "thread_id")}), check_id(
         "step", field(step, "id"), "run step"
     )
+
+
+def message_key(value: Any) -> str:
+    """A message's id, as given or as the run step names it that made the message.
+
+    Raises:
+        TypeError, ValueError: it names no message.
+    """
+    if isinstance(value, Mapping) or hasattr(value, "step_details"):
+        details = field(getattr(value, "_json", value), "step_details")
+        if (made := field(field(details, "message_creation"), "message_id")) is None:
+            raise ValueError(f"message_id: this {type(value).__name__} is no step that made a message")
+        value = made
+    return check_id("message_id", value, "message")
 
 
 def page_query(limit: Any, order: Any, after: Any, before: Any, include: Any = ()) -> PageQuery:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 
 from facade._answers import Page
-from facade._arguments import Order, RunLike, ThreadLike, is_one, run_key, thread_key
+from facade._arguments import MessageLike, Order, RunLike, ThreadLike, is_one, run_key, thread_key
 from facade._auth import ApiKey, AuthType, keep_secrets
 from facade._options import DEFAULTS, LimitOptions, models, option, parameters, refuse_unknown
 from facade._sync.client import Client, outside_stacklevel
@@ -262,7 +262,7 @@ def get_thread_run_step(
 @overload
 def get_thread_message(
     thread_id: ThreadLike,
-    message_id: str,
+    message_id: MessageLike,
     *,
     order: Order = "asc",
     run_id: str | None = None,
@@ -292,7 +292,7 @@ def get_thread_message(
 ) -> Page[models.MessageObject]: ...
 def get_thread_message(
     thread_id: Any,
-    message_id: str | None = None,
+    message_id: MessageLike | None = None,
     *,
     all: bool = False,  # noqa: A002  # -All
     limit: int | None = None,
@@ -304,7 +304,7 @@ def get_thread_message(
 
     Args:
         thread_id: as of `get_thread_run` (-ThreadId)
-        message_id: the message's id: then that message is read (-MessageId)
+        message_id: the message's id, or the run step that made it: then that message is read (-MessageId)
         all, limit, order: as of `get_thread_run`
         run_id: only the messages that this run made; None for all (-RunId)
         options: as of `get_thread_run`

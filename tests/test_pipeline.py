@@ -13,6 +13,7 @@ from wire import (
     PAGE,
     Request,
     Serve,
+    a_message,
     a_page,
     a_run,
     a_step,
@@ -81,6 +82,29 @@ NO_RUNS: dict[str, Any] = {
 }
 
 
+STEPS: dict[str, Any] = {
+    "mapping of a step": a_step(),
+    "mapping without kinds": {"step_details": {"message_creation": {"message_id": "msg_1"}}},
+    "object of a step": Thing(step_details=Thing(message_creation=Thing(message_id="msg_1"))),
+    "step": facade.RunStep.from_dict(a_step()),
+    "step without kinds": facade.RunStep.from_dict(
+        a_step(type=None, step_details={"message_creation": {"message_id": "msg_1"}})
+    ),
+}
+
+NO_MESSAGES: dict[str, Any] = {
+    "step that called tools": facade.RunStep.from_dict(
+        a_step(type="tool_calls", step_details={"type": "tool_calls", "tool_calls": []})
+    ),
+    "step without details": a_step(step_details=None),
+    "run": facade.Run.from_dict(a_run()),
+    "step of another kind of message": a_step(step_details={"message_creation": {"message_id": 5}}),
+    "id of a step": "step_1",
+    "None": None,
+    "number": 5,
+}
+
+
 class TestPipeline:
     """What one call gives goes into the next."""
 
@@ -128,6 +152,23 @@ class TestPipeline:
             list(client.steps.all(NO_RUNS[name]))
         with pytest.raises((ValueError, TypeError)):
             list(client.steps.all([NO_RUNS[name]]))
+        assert not server.requests
+
+    @pytest.mark.parametrize("name", STEPS)
+    def test_message_of_a_step(self, api: Api, serve: Serve, name: str) -> None:
+        """A message step names its message, whose text is one read away."""
+        server = serve(answer(a_message()))
+        messages = api.client(server).messages
+        assert messages.get("thread_1", STEPS[name]).content[0].text.value == "Two loaves."
+        assert messages.get(a_run(), STEPS[name]).id == "msg_1"
+        assert paths(server) == ["/threads/thread_1/messages/msg_1"] * 2
+
+    @pytest.mark.parametrize("name", NO_MESSAGES)
+    def test_no_message(self, api: Api, serve: Serve, name: str) -> None:
+        """What names no message is refused before any request."""
+        server = serve(EMPTY)
+        with pytest.raises((ValueError, TypeError), match="message_id"):
+            api.client(server).messages.get("thread_1", NO_MESSAGES[name])
         assert not server.requests
 
     def test_run_with_a_thread_of_another(self, api: Api, serve: Serve) -> None:

@@ -9,7 +9,7 @@ from test_answering import call
 from test_lifecycle import QUEUED, RUN, RUN_PATH, RUNS_PATH, SUBMIT_PATH, Serve, asked, by_method
 from test_streaming import STORY
 from test_streams import NAMES, STREAM, names
-from wire import CLOSE, KEY, Server, a_message, a_page, a_run, answer, error, paths, waiting_run
+from wire import CLOSE, KEY, Server, a_message, a_page, a_run, a_step, answer, error, paths, waiting_run
 
 import facade
 
@@ -195,12 +195,13 @@ class TestMessages:
     def test_sets(self, serve: Serve) -> None:
         """One message, one page, or all; those of one run."""
         page = answer(a_page([a_message()], has_more=True))
-        server = serve(answer(a_message()), page, answer(a_page([a_message()])))
+        server = serve(answer(a_message()), page, answer(a_page([a_message()])), answer(a_message()))
         assert facade.get_thread_message("thread_1", "msg_1", **at(server)).id == "msg_1"
         with pytest.warns(facade.MoreDataWarning, match="thread_1"):
             assert len(facade.get_thread_message("thread_1", **at(server))) == 1
         assert len(list(facade.get_thread_message("thread_1", all=True, run_id="run_1", **at(server)))) == 1
         assert server.requests[2].value("run_id") == "run_1"
+        assert facade.get_thread_message(a_run(), a_step(), **at(server)).id == "msg_1"
 
     @pytest.mark.parametrize("options", [{"all": True}, {"limit": 3}, {"run_id": "run_1"}])
     def test_one_set(self, serve: Serve, options: dict[str, Any]) -> None:

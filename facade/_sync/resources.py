@@ -10,11 +10,13 @@ from facade import _operations
 from facade._answers import Page
 from facade._arguments import (
     Many,
+    MessageLike,
     Order,
     RunLike,
     ThreadLike,
     check_id,
     include_values,
+    message_key,
     own_key,
     page_query,
     run_key,
@@ -233,15 +235,15 @@ class Messages(Resource):
 
     _name = "messages"
 
-    def get(self, thread: ThreadLike, message_id: str, **options: Unpack[LimitOptions]) -> models.MessageObject:
+    def get(self, thread: ThreadLike, message_id: MessageLike, **options: Unpack[LimitOptions]) -> models.MessageObject:
         """Reads one message (operation getMessage).
 
         Args:
             thread: as in `runs.get`
-            message_id: the message's id
+            message_id: the message's id, or the run step that made it, an object or mapping
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        call = _operations.get_message(thread_key(thread), check_id("message_id", message_id, "message"))
+        call = _operations.get_message(thread_key(thread), message_key(message_id))
         return self._ask("get", call, options)
 
     def list(
