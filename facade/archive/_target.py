@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from facade._extras import needed
+
 MANIFEST = "manifest.json"
 """Written last: what is there counts when this names it."""
 
@@ -119,7 +121,8 @@ class _Local:
 
 class _Remote:
     def __init__(self, address: str) -> None:
-        import fsspec
+        with needed("an address", "arrow", "fsspec"):
+            import fsspec
 
         self._address = address.rstrip("/")
         self._files, self._root = fsspec.core.url_to_fs(self._address)

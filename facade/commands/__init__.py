@@ -19,6 +19,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from facade._extras import MissingExtraError, needed
+
 __all__ = ["main"]
 
 
@@ -29,13 +31,11 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     Raises SystemExit always; `thread-runs --help` lists its codes.
     """
     try:
-        from facade.commands._app import run
+        with needed("the command", "cli", "click", "rich"):
+            from facade.commands._app import run
 
-        code = run(args)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("click", "rich"):
-            raise
-        remedy = "pip install click rich (in a checkout: pip install '.[cli]')"
-        print(f"thread-runs: the commands need click and rich: {remedy}", file=sys.stderr)
+            code = run(args)  # rich is imported when something is shown
+    except MissingExtraError as error:
+        print(f"thread-runs: {error}", file=sys.stderr)
         code = 2
     sys.exit(code)

@@ -50,6 +50,7 @@ _CODES = {
     "DamagedError": DAMAGED_ARCHIVE,
     "BusyError": BUSY_ARCHIVE,
     "APIError": 1,
+    "MissingExtraError": 2,
     "ValueError": 2,  # an argument that the library refuses
 }
 _OPTIONS = {"api_key": "--api-key-file", "additional_headers": "--additional-header"}

@@ -32,12 +32,8 @@ def serve(file: str, host: str, port: int) -> None:
     Below any path (/v1, /api/projects/NAME, none), so that other programs read it with the SDK that they have.
     Elsewhere than on loopback it wants a key: the variable THREAD_RUNS_SERVER_KEY, which requests must then carry.
     """
-    try:
-        from facade import server
-    except ModuleNotFoundError as error:
-        raise click.UsageError(
-            f"{error}; serve needs the extra server: pip install 'openai-thread-runs[server]'"
-        ) from None
+    from facade import server
+
     api_key = os.environ.get(_KEY_VARIABLE) or None
     try:
         with archive.client(file):

@@ -67,10 +67,6 @@ def to_otlp(
                 count += traces.push(request, endpoint, headers=_headers())
             except traces.PushError as error:
                 raise Failure(_code(error.status_code), f"after {count} spans: {error}") from None
-            except ModuleNotFoundError as error:
-                if (error.name or "").partition(".")[0] not in ("opentelemetry", "google"):
-                    raise
-                raise click.UsageError("--endpoint needs the extra `otlp`: pip install opentelemetry-proto") from None
     if endpoint is not None:
         _output.say(f"{count} spans sent")
 

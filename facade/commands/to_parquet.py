@@ -15,8 +15,6 @@ from facade.commands._command import command, either
 from facade.commands._connection import Connection, connected
 from facade.commands._exits import INCOMPLETE_EXPORT, Failure
 
-_LIBRARIES = ("pyarrow", "fsspec")
-
 
 @command("to-parquet")
 @click.argument("source", metavar="(FILE|THREAD)")
@@ -37,13 +35,8 @@ def to_parquet(source: str, folder: str | None, to: str | None, connection: Conn
     place = either(folder, to, "DIR", "--to")
     if place is None:
         raise click.UsageError("say where to: give a DIR")
-    try:
-        with _archive_of(source, connection) as file:
-            manifest = archive.to_parquet(file, place)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _LIBRARIES:
-            raise
-        raise click.UsageError("this needs the extra `arrow`: pip install pyarrow fsspec") from None
+    with _archive_of(source, connection) as file:
+        manifest = archive.to_parquet(file, place)
     for name, table in manifest["tables"].items():
         _output.say(f"{table['rows']:,} {name.replace('_', ' ')}")
     click.echo(place)

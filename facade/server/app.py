@@ -16,6 +16,7 @@ from uuid import uuid4
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from facade._extras import needed
 from facade.archive._answering import Answer, RefusedError, attempts, error_answer
 from facade.archive._store import Store
 from facade.server._pausing import first
@@ -67,13 +68,8 @@ def create_app(
 
 
 def _performer(store: Store, stack: ExitStack) -> Performer:
-    try:
+    with needed("the assistant", "server", "jsonschema"):
         from facade.server._performing import Performer
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "jsonschema":
-            raise
-        remedy = "pip install jsonschema (in a checkout: pip install '.[server]')"
-        raise ModuleNotFoundError(f"the assistant needs jsonschema: {remedy}", name=error.name) from error
     stack.enter_context(store.writing())
     return Performer(store)
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from facade._extras import needed
+
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -56,8 +58,9 @@ def push(
         ModuleNotFoundError: the extra `otlp` is not installed.
         PushError: they were not taken.
     """
+    with needed("sending traces", "otlp", "opentelemetry-proto"):
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
     import httpx
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
     url = address_of(endpoint)
     body = to_protobuf(request).SerializeToString()

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from facade._extras import needed
 from facade.archive._shards import each_store
 from facade.archive.frames._parquet import to_parquet
 from facade.archive.frames._tables import TABLES, Type, rows_of
@@ -45,7 +46,8 @@ def frame(source: str | os.PathLike[str], table: str, library: Library = "pandas
         raise ValueError(f"table is one of {', '.join(TABLES)}, not {table!r}")
     if library not in _MADE:
         raise ValueError(f"library is one of {', '.join(_MADE)}, not {library!r}")
-    make = _MADE[library]()
+    with needed(f"a frame of {library}", library, *_PACKAGES[library]):
+        make = _MADE[library]()
     columns = TABLES[table].columns
     values: list[list[Any]] = [[] for _ in columns]
     for row in rows_of(each_store(source), table):
@@ -94,3 +96,4 @@ def _arrow() -> Callable[[Columns, Values], Any]:
 
 
 _MADE = {"pandas": _pandas, "polars": _polars, "arrow": _arrow}
+_PACKAGES = {"pandas": ["pandas"], "polars": ["polars"], "arrow": ["pyarrow"]}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from facade._extras import needed
 from facade._version import __version__
 from facade.archive._shards import each_store
 from facade.archive._target import MANIFEST, Target, manifest_of, put_text, scratch, target_of
@@ -48,7 +49,8 @@ def to_parquet(source: str | os.PathLike[str], to: str | os.PathLike[str]) -> Js
         DamagedError: there is no archive at `source`.
         OSError: a file cannot be written.
     """
-    import pyarrow  # noqa: F401  # to say at once that it is missing
+    with needed("to write Parquet", "arrow", "pyarrow"):
+        import pyarrow  # noqa: F401  # to say at once that it is missing
 
     target = target_of(to)
     there = target.names()
