@@ -16,7 +16,7 @@ class RunObjectRequiredAction(Model):
 
     Attributes:
         type_ (RunObjectRequiredActionType): Kind of action: outputs of function calls, or approvals of tool calls.
-        submit_tool_outputs (RunObjectRequiredActionSubmitToolOutputs): The calls whose outputs are awaited.
+        submit_tool_outputs (RunObjectRequiredActionSubmitToolOutputs): The calls whose outputs are awaited; not there, though the spec requires it, where approvals are.
         submit_tool_approval (RunObjectRequiredActionSubmitToolApproval | None): The calls that wait for an approval, where the kind is `submit_tool_approval`.
     """
 

@@ -12,7 +12,7 @@ from ..model_base import Model, list_of, one_of, sent_as, unset
 
 @_attrs_define(frozen=True, slots=False, eq=False, repr=False)
 class RunObjectRequiredActionSubmitToolOutputs(Model):
-    """The calls whose outputs are awaited.
+    """The calls whose outputs are awaited; not there, though the spec requires it, where approvals are.
 
     Attributes:
         tool_calls (list[RunToolCallObject]): The function calls to carry out. All of them have to be answered.
