@@ -31,6 +31,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
 
+__all__ = ["APIConnectionError", "APIError", "APIResponseError", "APIStatusError", "APITimeoutError"]
+__all__ += ["AuthenticationError", "BadRequestError", "ConfigurationError", "ConflictError", "InternalServerError"]
+__all__ += ["MoreDataWarning", "NotFoundError", "PaginationError", "PermissionDeniedError", "RateLimitError"]
+__all__ += ["RunFailedError", "StreamCutError", "StreamError", "UnprocessableEntityError"]
+
 
 class ConfigurationError(ValueError):
     """A client cannot be made of what it was given: the text names what is wrong and how to set it, not the value."""

@@ -13,15 +13,5 @@ request gave no answer to use. In a walk these come from the iteration, after al
 from facade._async.resources import AsyncAssistants, AsyncMessages, AsyncRuns, AsyncSteps, AsyncThreads
 from facade._sync.resources import Assistants, Messages, Runs, Steps, Threads
 
-__all__ = [
-    "Assistants",
-    "AsyncAssistants",
-    "AsyncMessages",
-    "AsyncRuns",
-    "AsyncSteps",
-    "AsyncThreads",
-    "Messages",
-    "Runs",
-    "Steps",
-    "Threads",
-]
+__all__ = ["Assistants", "Messages", "Runs", "Steps", "Threads"]
+__all__ += ["AsyncAssistants", "AsyncMessages", "AsyncRuns", "AsyncSteps", "AsyncThreads"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -48,6 +50,18 @@ def test_the_wheel_needs_only_httpx_and_attrs(unpacked: Path) -> None:
     lines = [line for line in metadata.read_text("utf-8").splitlines() if line.startswith("Requires-Dist:")]
     required = {line.split()[1].split(">")[0].split("<")[0] for line in lines if "extra ==" not in line}
     assert required == {"httpx", "attrs"}
+
+
+def test_no_version_of_httpx_is_ruled_out() -> None:
+    """A newer httpx may come along: nothing here is built on its private parts, or those of httpcore under it."""
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    assert [line for line in needed if re.search("<|==|~=", line)] == []
+    private = re.compile(r"\b(httpx|httpcore)(\.\w+)*\._[a-z]|from (httpx|httpcore)\S* import .*\b_[a-z]", re.I)
+    assert private.search("httpcore._backends.sync")
+    assert private.search("from httpx import URL, _client")
+    modules = [*(ROOT / "facade").rglob("*.py")]
+    assert len(modules) > 50
+    assert [path.name for path in modules if private.search(path.read_text("utf-8"))] == []
 
 
 def test_the_wheel_works_from_outside_the_checkout(unpacked: Path, tmp_path: Path) -> None:
