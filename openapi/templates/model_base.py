@@ -19,6 +19,7 @@ names: None for what was not, and what the spec does not name under `additional_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, KeysView, Mapping
+from gc import is_tracked
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
@@ -34,41 +35,24 @@ V = TypeVar("V")
 unset: Any = UNSET
 """The default of a field that need not be given: it is not sent, and reads as None."""
 
+_CONTAINERS = frozenset((dict, list))
 _new = object.__new__
 _set = object.__setattr__  # what a frozen model lets through; it keeps Python's compact form of a `__dict__`
 
 
 def _copy(value: Any) -> Any:
-    """The same JSON value, sharing no object and no list with the first."""
-    try:
-        return _quick_copy(value)
-    except RecursionError:  # what Python's JSON reader takes may be too deep for Python itself
-        return _deep_copy(value)
-
-
-def _quick_copy(value: Any) -> Any:
-    kind = value.__class__
-    if kind is dict:
-        copied = value.copy()
-        for key, item in copied.items():
-            if item.__class__ is dict or item.__class__ is list:
-                copied[key] = _quick_copy(item)
-        return copied
-    if kind is list:
-        return [_quick_copy(v) if v.__class__ is dict or v.__class__ is list else v for v in value]
-    return value
-
-
-def _deep_copy(value: Any) -> Any:
-    whole: list[Any] = [value]
-    parents: list[Any] = [whole]
-    while parents:
-        parent = parents.pop()
-        for key, item in list(parent.items() if parent.__class__ is dict else enumerate(parent)):
-            if item.__class__ is dict or item.__class__ is list:
-                parent[key] = item.copy()
-                parents.append(parent[key])
-    return whole[0]
+    """The same JSON value, sharing no object and no list with the first, however deep it is."""
+    if type(value) not in _CONTAINERS:
+        return value
+    copied = value.copy()
+    parts = [copied]
+    for part in parts:  # more are added meanwhile
+        for key, item in part.items() if type(part) is dict else enumerate(part):
+            if type(item) in _CONTAINERS:
+                part[key] = inner = item.copy()
+                if is_tracked(inner):  # an object that the garbage collector leaves alone has no other in it
+                    parts.append(inner)
+    return copied
 
 
 def _plain(value: Any) -> Any:
@@ -92,7 +76,7 @@ def _value(key: str) -> property:
 
     def read(model: Model) -> Any:
         value = model._json.get(key)
-        return _copy(value) if value.__class__ is dict or value.__class__ is list else value
+        return _copy(value) if type(value) in _CONTAINERS else value
 
     return property(read)
 
