@@ -218,4 +218,5 @@ def test_other_codes(endpoint_of: Callable[..., Server], serve: Serve, tmp_path:
     assert (code, "--merge" in err) == (2, True)
     assert run(other.url, "thread_0", "--to", str(to), "--merge")[0] == 0
     code, _, err = run(server.url, "thread_0", "--to", str(tmp_path / "no" / "a.db"))
-    assert (code, err.count("\n")) == (1, 1)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "there is no folder" in err

@@ -19,12 +19,14 @@ _MODE = 0o600
 def open_archive(path: str | os.PathLike[str], *, read_only: bool, busy_timeout_sec: float) -> sqlite3.Connection:
     """A connection to the archive at `path`, in autocommit mode; to write, the file is made where there is none.
 
-    Raises MissingError and DamagedError. What is no archive is left as it is.
+    Raises MissingError, DamagedError, and ValueError where there is no folder for it. What is no archive is left as it
+    is.
     """
     file, shown = Path(path).resolve(), repr(os.fspath(path))
     if not file.exists():
         if read_only:
             raise MissingError(f"There is no archive at {shown}: check the path.")
+        _check_folder(file)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, _MODE))
     if not file.is_file():
         raise DamagedError(f"{shown} is no file: name an archive.")
@@ -47,6 +49,11 @@ def open_archive(path: str | os.PathLike[str], *, read_only: bool, busy_timeout_
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
             advice = " Its last writer was ended half way: copy it, with its -journal, to where it can be written."
         raise DamagedError(f"{shown} cannot be read as an archive: {error}.{advice}") from error
+
+
+def _check_folder(file: Path) -> None:
+    if not file.parent.is_dir():
+        raise ValueError(f"cannot write {str(file)!r}: there is no folder {str(file.parent)!r}")
 
 
 def is_busy(error: Exception) -> bool:
@@ -130,8 +137,9 @@ def _for_writing(connection: sqlite3.Connection, version: int, file: Path, shown
 def writer_lock(path: str | os.PathLike[str]) -> Iterator[None]:
     """Hold FILE.lock, which one process has at a time and the system takes from it when it ends, however it ends.
 
-    Raises BusyError at once where another has it.
+    Raises BusyError at once where another has it, and ValueError where there is no folder for it.
     """
+    _check_folder(Path(path).resolve())
     lock = Path(f"{Path(path).resolve()}.lock")
     while True:
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, _MODE)

@@ -42,7 +42,7 @@ class Target(Protocol):
 def target_of(place: str | os.PathLike[str]) -> Target:
     """The folder at a path, or at an address such as s3://bucket/folder.
 
-    Raises ModuleNotFoundError where an address needs fsspec, or what fsspec needs for it.
+    Raises ModuleNotFoundError where an address needs fsspec, or what fsspec needs for it, and ValueError for a file.
     """
     text = os.fspath(place)
     return _Remote(text) if "://" in text else _Local(Path(text))
@@ -82,6 +82,8 @@ def scratch() -> Iterator[Path]:
 
 class _Local:
     def __init__(self, folder: Path) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{str(folder)!r} is no folder: name one")
         self._folder = folder
 
     def __str__(self) -> str:

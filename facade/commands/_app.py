@@ -17,13 +17,13 @@ from facade.commands._exits import EPILOG, explain
 # Each command's name, and what `--help` says of it without importing it: the first line of its own help.
 COMMANDS = {
     "get-thread-run": "Read one run of THREAD, or list its runs.",
-    "export": "Take THREADs home: everything of them into one file.",
     "get-thread-run-step": "Read one step of RUN, or list its steps. RUN needs its THREAD.",
     "get-thread-message": "Read one message of THREAD, or list its messages.",
     "start-thread-run": "Start ASSISTANT on THREAD, or on a new thread.",
     "wait-thread-run": "Read RUN again and again until it rests, and print it.",
     "submit-tool-output": "Answer the function calls that RUN waits for.",
     "stop-thread-run": "Ask for RUN to be stopped.",
+    "export": "Take THREADs home: everything of them into one file.",
     "verify": "Check the archive FILE: that nothing in it was changed and nothing has gone.",
     "serve": "Serve the archive FILE until Ctrl-C: threads, messages, runs, steps and assistants, as they were sent.",
     "timeline": "Draw THREAD, or the threads of the archive FILE, as one page.",

@@ -112,10 +112,10 @@ def _key_in(path: str) -> str:
 
 
 def name_and_value(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """NAME=VALUE texts as a mapping; errors keep the text to themselves, since a header may carry a secret."""
+    """NAME=VALUE texts, by whatever names, as a mapping; errors keep to themselves what may be a secret."""
     pairs = [value.partition("=") for value in values]
     if not all(name.strip() and equals for name, equals, _ in pairs):
-        raise click.BadParameter("write it as NAME=VALUE", ctx, param)
+        raise click.BadParameter(f"write it as {param.make_metavar(ctx)}", ctx, param)
     return {name.strip(): value for name, _, value in pairs}
 
 

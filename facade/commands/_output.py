@@ -123,6 +123,11 @@ def one_line(text: str) -> str:
     return clean(" ".join(text.split()))
 
 
+def number_of(count: int, plural: str) -> str:
+    """A number of things: "1 run", "1,234 runs"."""
+    return f"{count:,} {plural.removesuffix('s') if count == 1 else plural}"
+
+
 def say(text: str) -> None:
     """Print one line on standard error, begun with the program's name."""
     if sys.stderr is not None:  # as `2>&-` leaves it

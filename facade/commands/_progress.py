@@ -20,6 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from facade.commands._output import number_of
+
 if TYPE_CHECKING:
     from facade.archive import Report
 
@@ -65,8 +67,9 @@ def export_bar() -> Iterator[Callable[[Report], None]]:
 
         def show(report: Report) -> None:
             rate = report.read / report.seconds if report.seconds else 0
-            errors = f", {len(report.errors)} threads with errors" if report.errors else ""
-            counts = f"{report.threads:,} threads, {report.runs:,} runs, {report.steps:,} steps, {rate:,.0f}/s{errors}"
+            errors = f", {number_of(len(report.errors), 'threads')} with errors" if report.errors else ""
+            read = ", ".join(number_of(getattr(report, kind), kind) for kind in ("threads", "runs", "steps"))
+            counts = f"{read}, {rate:,.0f}/s{errors}"
             shown.update(task, completed=report.done, total=report.expected, description=counts)
 
         yield show

@@ -57,8 +57,8 @@ class Table:
     """A table of one line an object, for what has room in it; the rest stands below that line, with its name.
 
     The first page decides which columns there are, and how wide. A cell that has no column, or is wider than it, goes
-    below, so that no word is broken. Threads and runs are named where they change, above what is theirs; so is what
-    most rows have in common, where it has no column.
+    below, so that no word is broken. Threads and runs are named where they change, above what is theirs; so is a
+    text that most rows have in common, where it has no column.
     """
 
     def __init__(self, kind: Kind) -> None:
@@ -108,7 +108,7 @@ class Table:
             if short and len(short) * 2 >= len(widths[name]) and len(name) + _GAP <= left:
                 fitting[name] = max(*short, len(name))
                 left -= fitting[name] + _GAP
-            elif name not in self._kind.minor:
+            elif name not in (*self._kind.minor, *numbers):
                 usual, count = Counter(row[name] for row in self._held).most_common(1)[0]
                 if count * 2 > len(self._held) and all(
                     row[name] for row in self._held

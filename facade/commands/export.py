@@ -18,6 +18,7 @@ from facade.commands._command import WholeNumber, command
 from facade.commands._connection import Connection, connected
 from facade.commands._exits import INCOMPLETE_EXPORT, Failure
 from facade.commands._input import Pipeline, thread_of
+from facade.commands._summary import contents, unfinished
 
 _CLOSING = {"services.ai.azure.com": "2027-03-31", "openai.azure.com": "2026-08-26", "api.openai.com": "2026-08-26"}
 """The days on which endpoints close, by the ends of their host names."""
@@ -92,9 +93,9 @@ def export(
     for thread_id, error in report.errors.items():
         _output.say(f"{thread_id}: {error}")
     if bad_lines:
-        raise click.UsageError(f"{len(bad_lines)} bad lines were passed over; the rest was read")
+        raise click.UsageError(f"bad lines passed over: {len(bad_lines)}; the rest was read")
     if report.errors:
-        what = f"{len(report.errors)} threads" if len(report.errors) > 1 else "1 thread"
+        what = _output.number_of(len(report.errors), "threads")
         raise Failure(INCOMPLETE_EXPORT, f"{what} could not be read to the end; the same command tries again")
 
 
@@ -121,7 +122,7 @@ def _shown(to: str) -> Iterator[Callable[[Report], None]]:
     last = Report()
 
     def tell() -> str:
-        return f"{_objects(last.read)} read; {to} has them, and the same command goes on from there"
+        return f"{_output.number_of(last.read, 'objects')} read; {to} has them, and the same command goes on from there"
 
     with _signals.how_far(tell), _display() as show:
 
@@ -153,29 +154,22 @@ def _lines() -> Callable[[Report], None]:
             said_at = time.monotonic()
             left = max(0, report.expected - report.done)
             left_sec = f", about {report.seconds * left / report.done:,.0f} s left" if report.done else ""
-            errors = f", {len(report.errors)} threads with errors" if report.errors else ""
+            errors = f", {_output.number_of(len(report.errors), 'threads')} with errors" if report.errors else ""
             rate = f"{report.read / report.seconds:,.0f} a second"
-            _output.say(f"{_objects(report.read)}, {rate}{errors}{left_sec}")
+            _output.say(f"{_output.number_of(report.read, 'objects')}, {rate}{errors}{left_sec}")
 
     return show
 
 
-def _objects(count: int) -> str:
-    return f"{count:,} object{'' if count == 1 else 's'}"
-
-
 def _summarize(report: Report, to: str, base: str) -> None:
     """Say what was done, what the archive has, and what is missing."""
-    counts = (f"{getattr(report, kind):,} {kind}" for kind in ("threads", "messages", "runs", "steps", "assistants"))
-    with_files = f", {report.files:,} files" if report.files else ""
     lines = [
-        f"Read {_objects(report.read)} in {report.seconds:,.1f} s:"
-        f" {report.requests:,} requests, {report.bytes:,} bytes of answers.",
-        f"{to} has {', '.join(counts)}{with_files}: {Path(to).stat().st_size:,} bytes.",
+        f"Read {_output.number_of(report.read, 'objects')} in {report.seconds:,.1f} s:"
+        f" {_output.number_of(report.requests, 'requests')}, {report.bytes:,} bytes of answers.",
+        f"{to} has {contents(report)}: {Path(to).stat().st_size:,} bytes.",
     ]
     if report.unfinished:
-        shown = ", ".join(report.unfinished[:5]) + (", …" if report.unfinished[5:] else "")
-        lines.append(f"{len(report.unfinished):,} runs have not ended, or their steps are not all here: {shown}")
+        lines.append(unfinished(report))
         lines.append("The next export reads these again.")
     lines.append("It is complete." if report.complete else "It is not complete.")
     host = urlsplit(base).hostname or ""

@@ -46,4 +46,6 @@ def serve(file: str, host: str, port: int) -> None:
     except ValueError as error:
         raise click.UsageError(f"{error} The key is the variable {_KEY_VARIABLE}.") from None
     except OSError as error:
-        raise Failure(1, f"cannot listen at {host}, port {port}: {error.strerror or error}") from None
+        from facade.server.running import listening_problem
+
+        raise Failure(1, listening_problem(error, host, port)) from None

@@ -22,5 +22,6 @@ def to_conversations(file: str, to: str) -> None:
         thread-runs to-conversations archive.db --to conversations
     """
     written = archive.to_conversations(file, to)
-    _output.say(f"{written.threads:,} threads, {written.items:,} items; {written.losses:,} losses, in report.jsonl")
+    threads, items = _output.number_of(written.threads, "threads"), _output.number_of(written.items, "items")
+    _output.say(f"{threads}, {items}; lost: {written.losses:,}, each in report.jsonl")
     click.echo(to)

@@ -37,5 +37,5 @@ def to_jsonl(file: str, to: str) -> None:
         sys.stdout.flush()
         return
     for kind, count in archive.to_jsonl(file, to).items():
-        _output.say(f"{count:,} {kind}")
+        _output.say(_output.number_of(count, kind))
     click.echo(to)

@@ -38,7 +38,7 @@ def to_parquet(source: str, folder: str | None, to: str | None, connection: Conn
     with _archive_of(source, connection) as file:
         manifest = archive.to_parquet(file, place)
     for name, table in manifest["tables"].items():
-        _output.say(f"{table['rows']:,} {name.replace('_', ' ')}")
+        _output.say(_output.number_of(table["rows"], name.replace("_", " ")))
     click.echo(place)
 
 

@@ -7,6 +7,7 @@ import click
 from facade import archive
 from facade.commands import _output
 from facade.commands._command import command
+from facade.commands._summary import contents, unfinished
 
 
 @command("verify")
@@ -18,11 +19,9 @@ def verify(file: str) -> None:
     said.
     """
     report = archive.verify(file)
-    counts = (f"{getattr(report, kind):,} {kind}" for kind in ("threads", "messages", "runs", "steps", "assistants"))
-    lines = [f"{file} is consistent: {', '.join(counts)}; {report.bytes:,} bytes."]
+    lines = [f"{file} is consistent: {contents(report)}; {report.bytes:,} bytes."]
     if report.unfinished:
-        shown = ", ".join(report.unfinished[:5]) + (", …" if report.unfinished[5:] else "")
-        lines.append(f"{len(report.unfinished):,} runs have not ended, or their steps are not all here: {shown}")
+        lines.append(unfinished(report))
     lines += [f"{thread_id}: {error}" for thread_id, error in report.errors.items()]
     lines.append("It is complete." if report.complete else "It is not complete: export goes on.")
     click.echo("\n".join(_output.one_line(line) for line in lines))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -73,9 +72,9 @@ def _advice(error: Exception, options: argparse.Namespace) -> str:
         return f"{options.database!r} cannot be opened ({error}): check the path"
     if not isinstance(error, OSError):
         return str(error)
-    if error.errno == errno.EADDRINUSE:
-        return f"port {options.port} is taken: give another with --port (0 takes a free one)"
-    return f"cannot listen at {options.host}, port {options.port} ({error.strerror}): check --host and --port"
+    from facade.server.running import listening_problem
+
+    return listening_problem(error, options.host, options.port)
 
 
 if __name__ == "__main__":

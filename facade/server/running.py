@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -12,6 +13,13 @@ from threading import Thread
 import uvicorn
 
 from facade.server.app import create_app, is_loopback
+
+
+def listening_problem(error: OSError, host: str, port: int) -> str:
+    """Why `serve` cannot listen, and what to do, as commands say it."""
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken: give another with --port (0 takes a free one)"
+    return f"cannot listen at {host}, port {port} ({error.strerror}): check --host and --port"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,25 @@ class TestServe:
         assert code == 2
         assert "THREAD_RUNS_SERVER_KEY" in err
 
+    def test_a_taken_port(self, cli: Cli, archive: Path) -> None:
+        """A port that another program has is said in one line, with what to do."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            code, _, err = cli("serve", str(archive), "--port", str(port))
+        assert (code, err) == (1, f"thread-runs: port {port} is taken: give another with --port (0 takes a free one)\n")
+
     def test_no_archive(self, cli: Cli, tmp_path: Path) -> None:
         """A file that is not there is 16."""
         assert cli("serve", str(tmp_path / "nope.db"))[0] == 16
+
+
+class TestPlaces:
+    """Where things are written to."""
+
+    @pytest.mark.parametrize("command", ["to-parquet", "to-jsonl", "to-conversations"])
+    def test_a_file_in_the_place_of_a_folder(self, cli: Cli, archive: Path, tmp_path: Path, command: str) -> None:
+        """It is named, and left as it is."""
+        (tmp_path / "notes").write_text("mine")
+        code, out, err = cli(command, str(archive), "--to", str(tmp_path / "notes"))
+        assert (code, out, err) == (2, "", f"thread-runs: {str(tmp_path / 'notes')!r} is no folder: name one\n")
+        assert (tmp_path / "notes").read_text() == "mine"

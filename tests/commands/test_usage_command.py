@@ -66,6 +66,18 @@ def test_a_table_has_a_total(cli: Cli, file: str) -> None:
     assert out.splitlines()[-1].split()[:6] == ["total", "14", "13,965", "1,836", "15,801", "729"]
 
 
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_number_without_a_column_stands_by_its_row(
+    cli: Cli, file: str, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """What has no room is said of each row, the total too, and not above them as if it were of all."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = cli("usage", file, "--by", "model", "--output", "table")
+    lines = out.splitlines()
+    assert lines[0].split()[0] == "model"
+    assert lines[-1].endswith("failed: 2")
+
+
 def test_no_runs_are_no_rows(cli: Cli, api: Api) -> None:
     """An empty thread gives nothing in JSON Lines, the header in CSV, and a word for people."""
     api.lists["/threads/thread_new/runs"] = []
