@@ -163,9 +163,14 @@ class _Protocol(asyncio.Protocol):
             self._waiter.set_result(None)
 
     @property
+    def is_holding(self) -> bool:
+        """Whether anything came that nobody asked for yet."""
+        return bool(self._chunks)
+
+    @property
     def has_come(self) -> bool:
-        """Whether anything came that nobody asked for yet; or the end."""
-        return bool(self._chunks) or self.is_at_end
+        """The same; or the end."""
+        return self.is_holding or self.is_at_end
 
     async def read(self) -> bytes:
         """What came, once something has; b"" at the end."""
@@ -225,6 +230,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
         loop, protocol = asyncio.get_running_loop(), self._protocol
+        if self._connection._incoming.pending or protocol.is_holding:
+            raise httpcore.ConnectError("something was said before the TLS handshake")
         try:
             transport = await loop.start_tls(protocol.transport, protocol, ssl_context, server_hostname=server_hostname)
         except BaseException as error:

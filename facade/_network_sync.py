@@ -235,6 +235,8 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         wire, stream, sock = self._wire, self._stream, self._stream.get_extra_info("socket")
         left = wire.left_sec(httpcore.ConnectTimeout)
+        if wire.incoming.pending:
+            raise httpcore.ConnectError("something was said before the TLS handshake")
         if isinstance(sock, ssl.SSLSocket):  # TLS to the endpoint inside TLS to a proxy: this socket stays
             return _Stream(stream.start_tls(ssl_context, server_hostname, left), wire)
         # The handshake goes on under another socket object; a duplicate of this one can still be shut down.

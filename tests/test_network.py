@@ -241,10 +241,12 @@ class Tunnel:
     Attributes:
         url: its address
         heads: of all that it was asked
+        behind: what it says behind its own answer
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
+        self.behind = b""
         self.heads: list[bytes] = []
         self.open = 0
         self._lock = threading.Lock()
@@ -274,7 +276,7 @@ class Tunnel:
             self.heads.append(head)
             host, _, port = head.split(b" ")[1].decode().rpartition(":")
             with socket.create_connection(("127.0.0.1" if host == "two.localhost" else host, int(port))) as other:
-                sock.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                sock.sendall(b"HTTP/1.1 200 Connected\r\n\r\n" + self.behind)
                 back = threading.Thread(target=self._copy, args=(other, sock), daemon=True)
                 back.start()
                 self._copy(sock, other)
@@ -389,6 +391,14 @@ class TestTunnels:
         assert type(failure) is facade.APIConnectionError
         assert not tunnel.heads
         tunnel.close()
+
+    def test_said_before_tls(self, api: Api, serve: Serve, tunnel: Tunnel, own: Any, trusting: Any) -> None:
+        """What a proxy says behind its answer is no part of what comes over TLS: the call fails."""
+        tunnel.behind = answer(a_run("forged"))
+        server = serve(RUN, tls=own)
+        failure = failure_of(lambda: get(api.client(server, verify=trusting, proxy=tunnel.proxy(trusting))))
+        assert type(failure) is facade.APIConnectionError
+        assert not server.requests
 
     def test_walk(self, api: Api, serve: Serve, tunnel: Tunnel, own: Any, trusting: Any) -> None:
         """A walk over many that is left early leaves no tunnel under way."""
