@@ -7,6 +7,7 @@ import atexit
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 
 from facade._answers import Page
@@ -51,20 +52,35 @@ class _OfSeveral(_OfOne, total=False):
     limit: int | None
 
 
-class _OfOneStep(_OfOne, total=False):
+class _OfStep(_OfOne, total=False):
     """What a step is asked with."""
 
     include: str | Sequence[str]
 
 
-class _OfSeveralSteps(_OfOneStep, _OfSeveral, total=False):
+class _OfSteps(_OfStep, _OfSeveral, total=False):
     """What a list of steps is asked with."""
 
 
-CMDLET_OPTIONS = tuple(CmdletOptions.__annotations__)
+class _OfMessages(_OfSeveral, total=False):
+    """What a list of messages is asked with."""
 
-_shared: list[Pool] = []
+    run_id: str | None
+
+
+_Threads = ThreadLike | Iterable[ThreadLike]
+_Runs = RunLike | Iterable[RunLike]
+CMDLET_OPTIONS = tuple(CmdletOptions.__annotations__)
 _made_of: list[Any] = []
+
+
+@cache
+def _shared_pool() -> Pool:
+    from facade._sync.pool import Pool
+
+    pool = Pool()
+    atexit.register(pool.close)
+    return pool
 
 
 def make_client(cmdlet: Callable[..., Any], given: CmdletOptions) -> Client:
@@ -78,16 +94,11 @@ def make_client(cmdlet: Callable[..., Any], given: CmdletOptions) -> Client:
             refuse_unknown(cmdlet.__name__, name, LimitOptions.__annotations__)
     if client is not None:
         return client.with_options(**cast(LimitOptions, given))
-    if not _shared:
-        from facade._sync.pool import Pool
-
-        _shared.append(Pool())
-        atexit.register(_shared[0].close)
     configured = [option(name, {}) for name in ("verify", "proxy", "transport")]
     if configured != _made_of:  # what was connected by other means is not wanted any more
         _made_of[:] = configured
-        _shared[0].close_idle()
-    return Client._sharing(_shared[0], given)
+        _shared_pool().close_idle()
+    return Client._sharing(_shared_pool(), given)
 
 
 def _one_set(id_name: str, object_id: Any, all: bool, limit: int | None) -> None:  # noqa: A002  # -All
@@ -95,44 +106,40 @@ def _one_set(id_name: str, object_id: Any, all: bool, limit: int | None) -> None
         raise TypeError(f"{id_name} reads one object; all and limit belong to lists, so give one or the other")
 
 
-def _warn_of_more(page: Page[Any], limit: int | None, what: str) -> None:
-    if page.has_more and limit is None:
-        warnings.warn(
-            f"{what} has more than these {len(page)}; ask for all=True, or say the limit",
-            MoreDataWarning,
-            stacklevel=outside_stacklevel(),
-        )
-
-
-def _first_pages(one_or_many: Any, first_page: Callable[[Any], Page[T]]) -> Page[T]:
+def _first_pages(
+    one_or_many: Any, limit: int | None, ask: Callable[[Any, int], Page[T]], name: Callable[[Any], str]
+) -> Page[T]:
     """The first page of one list; of several, as from a pipeline, their first pages one behind the other."""
-    if is_one(one_or_many) or not isinstance(one_or_many, Iterable):
-        return first_page(one_or_many)
-    pages = [first_page(one) for one in one_or_many]
+    is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, Iterable)
+    pages = []
+    for one in one_or_many if is_many else (one_or_many,):
+        page = ask(one, 20 if limit is None else limit)
+        if page.has_more and limit is None:
+            text = f"{name(one)} has more than these {len(page)}; ask for all=True, or say the limit"
+            warnings.warn(text, MoreDataWarning, stacklevel=outside_stacklevel())
+        pages.append(page)
+    if not is_many:
+        return pages[0]
     return Page([item for page in pages for item in page], {"has_more": any(page.has_more for page in pages)})
+
+
+def _thread(thread: ThreadLike) -> str:
+    return f"thread {thread_key(thread)}"
 
 
 @overload
 def get_thread_run(thread_id: ThreadLike, run_id: str, **options: Unpack[_OfOne]) -> models.RunObject: ...
 @overload
 def get_thread_run(
-    thread_id: ThreadLike | Iterable[ThreadLike],
-    run_id: None = None,
-    *,
-    all: Literal[True],
-    **options: Unpack[_OfSeveral],
+    thread_id: _Threads, run_id: None = None, *, all: Literal[True], **options: Unpack[_OfSeveral]
 ) -> Walk[models.RunObject]: ...
 @overload
 def get_thread_run(
-    thread_id: ThreadLike | Iterable[ThreadLike],
-    run_id: None = None,
-    *,
-    all: Literal[False] = False,
-    **options: Unpack[_OfSeveral],
+    thread_id: _Threads, run_id: None = None, *, all: Literal[False] = False, **options: Unpack[_OfSeveral]
 ) -> Page[models.RunObject]: ...
 @overload
 def get_thread_run(
-    thread_id: ThreadLike | Iterable[ThreadLike], run_id: None = None, *, all: bool, **options: Unpack[_OfSeveral]
+    thread_id: _Threads, run_id: None = None, *, all: bool, **options: Unpack[_OfSeveral]
 ) -> Walk[models.RunObject] | Page[models.RunObject]: ...
 def get_thread_run(
     thread_id: Any,
@@ -168,49 +175,38 @@ def get_thread_run(
         return runs.get(thread_id, run_id)
     if all:
         return runs.all(thread_id, order=order)
-
-    def first_page(thread: ThreadLike) -> Page[models.RunObject]:
-        page = runs.list(thread, limit=20 if limit is None else limit, order=order)
-        _warn_of_more(page, limit, f"thread {thread_key(thread)}")
-        return page
-
-    return _first_pages(thread_id, first_page)
+    return _first_pages(thread_id, limit, lambda one, count: runs.list(one, limit=count, order=order), _thread)
 
 
 @overload
 def get_thread_run_step(
-    run_id: RunLike, thread_id: str | None, step_id: str, **options: Unpack[_OfOneStep]
+    run_id: RunLike, thread_id: str | None, step_id: str, **options: Unpack[_OfStep]
 ) -> models.RunStepObject: ...
 @overload
 def get_thread_run_step(
-    run_id: RunLike, thread_id: str | None = None, *, step_id: str, **options: Unpack[_OfOneStep]
+    run_id: RunLike, thread_id: str | None = None, *, step_id: str, **options: Unpack[_OfStep]
 ) -> models.RunStepObject: ...
 @overload
 def get_thread_run_step(
-    run_id: RunLike | Iterable[RunLike],
+    run_id: _Runs,
     thread_id: str | None = None,
     step_id: None = None,
     *,
     all: Literal[True],
-    **options: Unpack[_OfSeveralSteps],
+    **options: Unpack[_OfSteps],
 ) -> Walk[models.RunStepObject]: ...
 @overload
 def get_thread_run_step(
-    run_id: RunLike | Iterable[RunLike],
+    run_id: _Runs,
     thread_id: str | None = None,
     step_id: None = None,
     *,
     all: Literal[False] = False,
-    **options: Unpack[_OfSeveralSteps],
+    **options: Unpack[_OfSteps],
 ) -> Page[models.RunStepObject]: ...
 @overload
 def get_thread_run_step(
-    run_id: RunLike | Iterable[RunLike],
-    thread_id: str | None = None,
-    step_id: None = None,
-    *,
-    all: bool,
-    **options: Unpack[_OfSeveralSteps],
+    run_id: _Runs, thread_id: str | None = None, step_id: None = None, *, all: bool, **options: Unpack[_OfSteps]
 ) -> Walk[models.RunStepObject] | Page[models.RunStepObject]: ...
 def get_thread_run_step(
     run_id: Any,
@@ -250,45 +246,21 @@ def get_thread_run_step(
     if all:
         return steps.all(run_id, thread_id=thread_id, order=order, include=include)
 
-    def first_page(run: RunLike) -> Page[models.RunStepObject]:
-        count = 20 if limit is None else limit
-        page = steps.list(run, thread_id=thread_id, limit=count, order=order, include=include)
-        _warn_of_more(page, limit, f"run {run_key(run, thread_id).run_id}")
-        return page
+    def ask(run: RunLike, count: int) -> Page[models.RunStepObject]:
+        return steps.list(run, thread_id=thread_id, limit=count, order=order, include=include)
 
-    return _first_pages(run_id, first_page)
+    return _first_pages(run_id, limit, ask, lambda run: f"run {run_key(run, thread_id).run_id}")
 
 
 @overload
-def get_thread_message(
-    thread_id: ThreadLike,
-    message_id: MessageLike,
-    *,
-    order: Order = "asc",
-    run_id: str | None = None,
-    **options: Unpack[CmdletOptions],
-) -> models.MessageObject: ...
+def get_thread_message(thread_id: ThreadLike, message_id: str, **options: Unpack[_OfOne]) -> models.MessageObject: ...
 @overload
 def get_thread_message(
-    thread_id: ThreadLike | Iterable[ThreadLike],
-    message_id: None = None,
-    *,
-    all: Literal[True],
-    limit: int | None = None,
-    order: Order = "asc",
-    run_id: str | None = None,
-    **options: Unpack[CmdletOptions],
+    thread_id: _Threads, message_id: None = None, *, all: Literal[True], **options: Unpack[_OfMessages]
 ) -> Walk[models.MessageObject]: ...
 @overload
 def get_thread_message(
-    thread_id: ThreadLike | Iterable[ThreadLike],
-    message_id: None = None,
-    *,
-    all: Literal[False] = False,
-    limit: int | None = None,
-    order: Order = "asc",
-    run_id: str | None = None,
-    **options: Unpack[CmdletOptions],
+    thread_id: _Threads, message_id: None = None, *, all: Literal[False] = False, **options: Unpack[_OfMessages]
 ) -> Page[models.MessageObject]: ...
 def get_thread_message(
     thread_id: Any,
@@ -323,12 +295,10 @@ def get_thread_message(
     if all:
         return messages.all(thread_id, run_id=run_id, order=order)
 
-    def first_page(thread: ThreadLike) -> Page[models.MessageObject]:
-        page = messages.list(thread, run_id=run_id, limit=20 if limit is None else limit, order=order)
-        _warn_of_more(page, limit, f"thread {thread_key(thread)}")
-        return page
+    def ask(thread: ThreadLike, count: int) -> Page[models.MessageObject]:
+        return messages.list(thread, run_id=run_id, limit=count, order=order)
 
-    return _first_pages(thread_id, first_page)
+    return _first_pages(thread_id, limit, ask, _thread)
 
 
 def spell_out(function: Any) -> None:

@@ -234,8 +234,7 @@ def at_home(api_base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
     level = logging.getLogger("facade").level
     yield api_base
     logging.getLogger("facade").setLevel(level)
-    while cmdlets._shared:  # what the cmdlets' functions keep for their next call
-        cmdlets._shared.pop().close()
+    cmdlets._shared_pool().close_idle()  # what the cmdlets' functions keep for their next call
 
 
 def as_here(text: str, base: str) -> str:
