@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from facade.archive import BusyError, DamagedError, verify
+from facade.archive._columns import row_of
 from facade.archive._store import ListState
 from facade.server import NotStoredError, Store, UnknownCursorError, write_sample
 from facade.server.sample import SAMPLE_THREAD_ID
@@ -193,6 +194,21 @@ class TestAdding:
                 store.note_list("runs", "thread_t", state="failed", error="gone")
             assert store.list_state("runs", "thread_t") == ListState("failed", None, (), "gone", 2)
             assert store.counts()["runs"] == 2
+
+    def test_what_comes_twice_leaves_every_object_a_place_of_its_own(self, tmp_path: Path) -> None:
+        """Overlapping pages of objects of one second: a walk in pages of one misses none, in order of arrival."""
+        with Store(tmp_path / "s.db") as store:
+            for numbers in ((1, 2, 3), (2, 3, 4), (5,), (3, 5, 6, 7), (8,)):
+                runs = [a_run(number, created_at=5) for number in numbers]
+                with store.transaction():
+                    store.put_many(
+                        "runs", [row_of("runs", json.dumps(run), run, {"thread_id": "thread_t"}) for run in runs]
+                    )
+            found, after = [], None
+            while data := store.runs("thread_t", limit=1, order="asc", after=after).data:
+                after = data[0].id
+                found.append(after)
+        assert found == [f"run_{number}" for number in range(1, 9)]
 
     def test_what_is_known_of_an_assistant_stays_known(self, tmp_path: Path) -> None:
         """That a run names it says nothing new; that the server has none leaves what is here."""
@@ -417,12 +433,27 @@ class TestVersions:
         report = verify(old)
         assert (report.threads, report.runs, report.steps, report.messages) == (1, 2, 1, 1)
 
+    def test_what_triggers_counted_once_is_counted_once(self, tmp_path: Path) -> None:
+        """Version 2 counted each row of a list by a trigger."""
+        path = tmp_path / "s.db"
+        write_sample(path)
+        connection = sqlite3.connect(path)
+        for kind in ("messages", "runs", "steps"):
+            count = f"INSERT INTO counts VALUES ('{kind}', 1) ON CONFLICT (name) DO UPDATE SET count = count + 1;"
+            connection.execute(f"CREATE TRIGGER {kind}_counted AFTER INSERT ON {kind} BEGIN {count} END")
+        connection.execute("PRAGMA user_version = 2")
+        connection.close()
+        before = verify(path)
+        with Store(path) as store:
+            store.add(runs=['{"id": "run_new", "thread_id": "thread_new"}'])
+        assert verify(path).runs == before.runs + 1
+
     def test_a_newer_file_is_refused(self, tmp_path: Path) -> None:
         """And left as it is."""
         path = tmp_path / "s.db"
         write_sample(path)
         connection = sqlite3.connect(path)
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute("PRAGMA user_version = 4")
         connection.close()
         before = path.read_bytes()
         for read_only in (True, False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NoReturn
 
 from facade.archive import _schema
 
@@ -23,15 +23,8 @@ MAY_BE_BARE: tuple[Literal["threads", "assistants"], ...] = ("threads", "assista
 """Objects that may be known by their ids alone, until they are read."""
 
 
-class Prepared(NamedTuple):
-    """An object with its columns, made ready before a transaction begins."""
-
-    kind: Kind
-    columns: dict[str, Any]
-
-
-def parsed(kind: Kind, source: Mapping[str, Any] | str) -> Prepared:
-    """What somebody wants to add, with its columns. Raises ValueError where it is no JSON object with its ids."""
+def parsed(kind: Kind, source: Mapping[str, Any] | str) -> dict[str, Any]:
+    """The row of what somebody wants to add, by column. Raises ValueError where it is no JSON object with its ids."""
     try:
         text = source if isinstance(source, str) else json.dumps(source, allow_nan=False, separators=(",", ":"))
         text.encode()  # raises for a lone surrogate that is not escaped
@@ -45,7 +38,7 @@ def parsed(kind: Kind, source: Mapping[str, Any] | str) -> Prepared:
     if not ids or not all(isinstance(item, str) and item for item in ids):
         raise ValueError(f"An object to store needs {', '.join(names)}, each a string: {text[:80]!r} has not.")
     parents: dict[str, Any] = dict(zip(PARENTS[kind], ids[1:], strict=True))
-    return Prepared(kind, columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=True)))
+    return columns_of(kind, text, value, parents, created_at=seconds_of(value, is_strict=True))
 
 
 def row_of(kind: Kind, text: str, value: Mapping[str, Any], parents: Mapping[str, str]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _for_reading(connection: sqlite3.Connection, version: int, shown: str) -> sq
         copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         connection.backup(copy)
         connection.close()
-        _schema.migrate(copy)
+        _schema.migrate(copy, version)
         return copy
     for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON", "cache_size = -16000"):
         connection.execute(f"PRAGMA {setting}")
@@ -123,7 +123,10 @@ def _for_writing(connection: sqlite3.Connection, version: int, file: Path, shown
         connection.execute(f"PRAGMA {setting}").fetchall()
     if version < _schema.VERSION:
         try:
-            (_schema.migrate if version else _schema.create)(connection)
+            if version:
+                _schema.migrate(connection, version)
+            else:
+                _schema.create(connection)
         except sqlite3.OperationalError:
             # Another process may have done it at the same moment.
             if connection.in_transaction:

@@ -1,4 +1,4 @@
-"""The tables of an archive: version 2 of the file format, and the way there from version 1.
+"""The tables of an archive: version 3 of the file format, and the way there from older ones.
 
 A file says what it is in SQLite's own two header fields, `application_id` ("thrn") and `user_version` (the version of
 its tables). Whatever changes a table raises the version and adds a step to `migrate`; a reader refuses newer versions.
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 APPLICATION_ID = 0x7468726E
-VERSION = 2
+VERSION = 3
 
 FINISHED = frozenset(("completed", "failed", "cancelled", "expired", "incomplete"))
 """The statuses of runs that have ended: they and their steps change no more."""
@@ -86,19 +86,26 @@ COUNTED = (*KINDS, "lists", "contents", "files")
 """The tables whose rows are counted."""
 
 
-def _counting(kind: str) -> str:
-    """A trigger that counts a table's rows, and those of the list that a row is in.
+LISTED = ("messages", "runs", "steps")
+"""Those that come in lists, many at once: who adds them counts them too, since a trigger costs a third of an insert."""
 
-    Nothing counts back: a row that is missing later is one less than was counted.
-    """
-    count = f"INSERT INTO counts VALUES ('{kind}', 1) ON CONFLICT (name) DO UPDATE SET count = count + 1;"
-    run_id = "NEW.run_id" if kind == "steps" else "''"
-    if kind in ("messages", "runs", "steps"):
-        count += (
-            f" INSERT INTO lists (kind, thread_id, run_id, count) VALUES ('{kind}', NEW.thread_id, {run_id}, 1)"
-            " ON CONFLICT (kind, thread_id, run_id) DO UPDATE SET count = count + 1;"
-        )
-    return f"CREATE TRIGGER {kind}_counted AFTER INSERT ON {kind} BEGIN {count} END;\n"
+
+def _counting(table: str) -> str:
+    """A trigger that counts a table's rows. Nothing counts back: a row that is missing later is one less."""
+    count = f"INSERT INTO counts VALUES ('{table}', 1) ON CONFLICT (name) DO UPDATE SET count = count + 1;"
+    return f"CREATE TRIGGER {table}_counted AFTER INSERT ON {table} BEGIN {count} END;\n"
+
+
+def counting_new(kind: str, last: str = "?") -> tuple[str, str]:
+    """What counts the rows that came behind the key `last`: those of the table, and of each list."""
+    run_id = "run_id" if kind == "steps" else "''"
+    return (
+        f"INSERT INTO counts SELECT '{kind}', count(*) FROM {kind} WHERE key > {last}"
+        " ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
+        f"INSERT INTO lists (kind, thread_id, run_id, count) SELECT '{kind}', thread_id, {run_id} AS run_id, count(*)"
+        f" FROM {kind} NOT INDEXED WHERE key > {last} GROUP BY 2, 3"
+        " ON CONFLICT (kind, thread_id, run_id) DO UPDATE SET count = count + excluded.count",
+    )
 
 
 # For the owner's own questions. Where SQLite cannot read an object (nested too deeply for it), its fields are NULL.
@@ -126,7 +133,7 @@ CREATE VIEW message_facts AS SELECT thread_id, id AS message_id, run_id, created
 """
 
 SCHEMA = (
-    _TABLES + _LISTS + _FILES + "".join(map(_counting, COUNTED)) + _VIEWS
+    _TABLES + _LISTS + _FILES + "".join(_counting(table) for table in COUNTED if table not in LISTED) + _VIEWS
     + f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {VERSION};\n"
 )  # fmt: skip
 
@@ -164,30 +171,35 @@ def create(connection: sqlite3.Connection) -> None:
     connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file of version 1, which had threads, runs and steps only, to this version, whole or not at all."""
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a file of an older version to this one, whole or not at all."""
     connection.create_function("sha256", 1, digest)
     connection.create_function("status_of", 1, lambda text: status_of(json.loads(text)))
-    connection.executescript(f"""
-        PRAGMA foreign_keys = OFF;
-        BEGIN IMMEDIATE;
-        DROP INDEX runs_in_order;
-        DROP INDEX steps_in_order;
-        ALTER TABLE threads RENAME TO old_threads;
-        ALTER TABLE runs RENAME TO old_runs;
-        ALTER TABLE steps RENAME TO old_steps;
-        {SCHEMA}
-        INSERT INTO threads (key, id, created_at, seq, json, sha256, state)
-            SELECT key, id, created_at, key, json, CASE WHEN json IS NOT NULL THEN sha256(json) END,
-                CASE WHEN json IS NULL THEN 'open' ELSE 'complete' END FROM old_threads ORDER BY key;
-        INSERT INTO runs (key, id, created_at, seq, thread_id, status, json, sha256)
-            SELECT key, id, created_at, seq, thread_id, status_of(json), json, sha256(json) FROM old_runs ORDER BY key;
-        INSERT INTO steps (key, id, created_at, seq, thread_id, run_id, status, json, sha256)
-            SELECT key, id, created_at, seq, thread_id, run_id, status_of(json), json, sha256(json)
-            FROM old_steps ORDER BY key;
-        DROP TABLE old_steps;
-        DROP TABLE old_runs;
-        DROP TABLE old_threads;
-        COMMIT;
-        PRAGMA foreign_keys = ON;
-    """)
+    step = _FROM_1 if version == 1 else _FROM_2
+    connection.executescript(f"PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE; {step} COMMIT; PRAGMA foreign_keys = ON;")
+
+
+# Version 1 had threads, runs and steps only.
+_FROM_1 = f"""
+    DROP INDEX runs_in_order;
+    DROP INDEX steps_in_order;
+    ALTER TABLE threads RENAME TO old_threads;
+    ALTER TABLE runs RENAME TO old_runs;
+    ALTER TABLE steps RENAME TO old_steps;
+    {SCHEMA}
+    INSERT INTO threads (key, id, created_at, seq, json, sha256, state)
+        SELECT key, id, created_at, key, json, CASE WHEN json IS NOT NULL THEN sha256(json) END,
+            CASE WHEN json IS NULL THEN 'open' ELSE 'complete' END FROM old_threads ORDER BY key;
+    INSERT INTO runs (key, id, created_at, seq, thread_id, status, json, sha256)
+        SELECT key, id, created_at, seq, thread_id, status_of(json), json, sha256(json) FROM old_runs ORDER BY key;
+    INSERT INTO steps (key, id, created_at, seq, thread_id, run_id, status, json, sha256)
+        SELECT key, id, created_at, seq, thread_id, run_id, status_of(json), json, sha256(json)
+        FROM old_steps ORDER BY key;
+    {"; ".join((*counting_new("runs", "0"), *counting_new("steps", "0")))};
+    DROP TABLE old_steps;
+    DROP TABLE old_runs;
+    DROP TABLE old_threads;
+"""
+
+# In version 2 each row of a list was counted by a trigger.
+_FROM_2 = "".join(f"DROP TRIGGER {kind}_counted;\n" for kind in LISTED) + f"PRAGMA user_version = {VERSION};"

@@ -129,10 +129,10 @@ class Store:
             "runs": runs,
             "steps": steps,
         }
-        prepared = [parsed(kind, source) for kind, sources in given.items() for source in sources]
+        prepared = {kind: [parsed(kind, source) for source in sources] for kind, sources in given.items()}
         with self.transaction():
-            for kind, columns in prepared:
-                self._write(kind, columns)
+            for kind, rows in prepared.items():
+                self.put_many(kind, rows)
 
     def writing(self) -> AbstractContextManager[None]:
         """Be the file's one writer for as long as the block lasts. Raises BusyError at once where another is."""
@@ -171,24 +171,38 @@ class Store:
             value: the same, parsed; it needs an `id`
             parents: the ids of what it belongs to: thread_id, and run_id for steps
         """
-        self._write(kind, row_of(kind, text, value, parents))
+        self.put_many(kind, [row_of(kind, text, value, parents)])
 
     def put_many(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
-        """As `put` for many objects of a kind, each as `_columns.row_of` prepares it."""
+        """As `put` for many objects of a kind, each as `_columns.row_of` prepares it.
+
+        Raises NotStoredError for a step without its run.
+        """
+        if not rows:
+            return
         if kind in ("messages", "runs"):
             for thread_id in {row["thread_id"] for row in rows}:
                 self.note("threads", thread_id, "open")
         ((last,),) = self.rows(f"SELECT coalesce(max(key), 0) FROM {kind}")
         begin = 0
-        while begin < len(rows):
-            # Powers of two, so that there are few different statements to prepare.
-            size = min(_MOST_AT_ONCE, 1 << (len(rows) - begin).bit_length() - 1)
-            values: list[Any] = []
-            for seq, row in enumerate(rows[begin : begin + size], last + begin + 1):
-                values += row.values()
-                values.append(seq)
-            self._connection.execute(_add_many(kind, size), values)
-            begin += size
+        try:
+            while begin < len(rows):
+                # Powers of two, so that there are few different statements to prepare.
+                size = min(_MOST_AT_ONCE, 1 << (len(rows) - begin).bit_length() - 1)
+                values: list[Any] = []
+                for key, row in enumerate(rows[begin : begin + size], last + begin + 1):
+                    values += row.values()
+                    values += (key, key)  # the order of arrival: one that is there already keeps both it has
+                self._connection.execute(_add_many(kind, size), values)
+                begin += size
+        except sqlite3.IntegrityError as error:
+            for row in rows if kind == "steps" else ():
+                if not self.rows(_GET["runs"], row["thread_id"], row["run_id"]):
+                    raise NotStoredError("run", row["run_id"]) from error
+            raise
+        if kind in _schema.LISTED:
+            for count in _schema.counting_new(kind):
+                self.rows(count, last)
 
     def note(
         self, kind: Literal["threads", "assistants"], object_id: str, state: State, error: str | None = None
@@ -251,16 +265,6 @@ class Store:
     def set_meta(self, name: str, value: str) -> None:
         """Keep a fact about the archive as a whole, such as the `api_base` that it was filled from."""
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (name, value, seal(name, value)))
-
-    def _write(self, kind: Kind, columns: dict[str, Any]) -> None:
-        if kind in ("messages", "runs"):
-            self.note("threads", columns["thread_id"], "open")
-        try:
-            self._connection.execute(_ADD[kind], columns)
-        except sqlite3.IntegrityError as error:
-            if kind == "steps":
-                raise NotStoredError("run", columns["run_id"]) from error
-            raise
 
     # Reading
 
@@ -417,42 +421,35 @@ def thread_ids(path: str | os.PathLike[str]) -> list[str]:
         return store.thread_ids()
 
 
-def _adding(kind: Kind, values: str | None = None) -> str:
-    # An object that is there already is replaced, and keeps its place in the order of arrival.
-    columns = _columns(kind)
-    fresh = [column for column in columns if column not in ("id", *PARENTS[kind])]
-    if kind in MAY_BE_BARE:
-        fresh += ["error", "seal"]
-    named = ", ".join("CAST(:json AS TEXT)" if column == "json" else f":{column}" for column in columns)
-    return (
-        f"INSERT INTO {kind} ({', '.join(columns)}, seq)"
-        f" VALUES {values or f'({named}, (SELECT coalesce(max(key), 0) + 1 FROM {kind}))'}"
-        f" ON CONFLICT ({', '.join((*PARENTS[kind], 'id'))}) DO UPDATE SET "
-        + ", ".join(f"{column} = excluded.{column}" for column in fresh)
-    )
-
-
 def _columns(kind: Kind) -> tuple[str, ...]:
     """The columns of a kind's row, in the order of `columns_of`."""
     return ("id", *PARENTS[kind], "created_at", "json", "sha256", *columns_beside(kind))
 
 
 _MOST_AT_ONCE = 64
-"""How many rows one statement adds: its values, nine for a row, are no more than any SQLite takes."""
+"""How many rows one statement adds: its values, ten for a row, are no more than any SQLite takes."""
 
 
 @cache
 def _add_many(kind: Kind, count: int) -> str:
+    # An object that is there already is replaced, and keeps its place in the order of arrival.
+    columns = _columns(kind)
+    fresh = [column for column in columns if column not in ("id", *PARENTS[kind])]
+    if kind in MAY_BE_BARE:
+        fresh += ["error", "seal"]
     # Texts go in as bytes, since not all that is JSON to others is UTF-8 to Python.
-    row = ", ".join("CAST(? AS TEXT)" if column == "json" else "?" for column in (*_columns(kind), "seq"))
-    return _adding(kind, ", ".join([f"({row})"] * count))
+    row = ", ".join("CAST(? AS TEXT)" if column == "json" else "?" for column in (*columns, "seq", "key"))
+    return (
+        f"INSERT INTO {kind} ({', '.join(columns)}, seq, key) VALUES {', '.join([f'({row})'] * count)}"
+        f" ON CONFLICT ({', '.join((*PARENTS[kind], 'id'))}) DO UPDATE SET "
+        + ", ".join(f"{column} = excluded.{column}" for column in fresh)
+    )
 
 
 def _one(kind: Kind) -> str:
     return " AND ".join(f"{column} = ?" for column in (*PARENTS[kind], "id"))
 
 
-_ADD: dict[Kind, str] = {kind: _adding(kind) for kind in PARENTS}
 _GET: dict[Kind, str] = {
     kind: f"SELECT id, CAST(json AS BLOB), sha256 FROM {kind} WHERE {_one(kind)}" for kind in PARENTS
 }

@@ -14,10 +14,10 @@ from facade.archive._store import Store
 
 T = TypeVar("T")
 
-_ROWS = 100
+_ROWS = 500
 """How many rows are worth a transaction."""
 
-_MOST_ROWS = 1000
+_MOST_ROWS = 2000
 """How many rows go into one transaction, when they come faster than they are written."""
 
 _PATIENCE_SEC = 0.2
@@ -146,8 +146,7 @@ class Writer:
                 notes.append(change)
         with self._store.transaction():
             for kind, objects in rows.items():  # those that others belong to come first
-                if objects:
-                    self._store.put_many(kind, objects)
+                self._store.put_many(kind, objects)
             for note in notes:
                 self._note(note)
 
