@@ -9,117 +9,157 @@ against it. A mutant that survives is a line without a test, or one that makes n
 from __future__ import annotations
 
 import argparse
-import json
+import difflib
+import os
 import random
+import re
+import shlex
 import shutil
 import subprocess
-import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cosmic_ray.work_item import MutationSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ROOT / "build/mutants"
+PYTHON = ROOT / ".venv/bin/python"
 TESTS = {
-    "_life/answering": "answering lifecycle",
-    "_answers": "answers answer_bodies tolerance",
+    "__init__": "surface package",
+    "_answers": "answers tolerance answer_bodies",
     "_arguments": "arguments pipeline",
+    "_async/client": "options configuration lifecycle connections",
     "_async/lifecycle": "lifecycle streams",
     "_async/pool": "connections concurrency streams",
+    "_async/resource": "requests paging pipeline",
+    "_async/resources": "requests pipeline",
     "_async/streams": "streams",
     "_async/walks": "paging side_by_side",
     "_auth": "requests configuration secrets",
+    "_exchange": "log errors properties::TestWaits answer_bodies faults",
+    "_failure_log": "log errors",
+    "_http": "errors requests secrets faults",
+    "_life/answering": "answering lifecycle",
     "_life/bodies": "bodies lifecycle",
     "_life/events": "events",
-    "_exchange": "log errors answer_bodies faults",
-    "_failure_log": "log errors",
     "_life/gathering": "gathering streaming",
-    "_http": "errors requests faults secrets",
-    "_network_async": "errors connections network concurrency",
-    "_network_bytes": "connections properties",
-    "_network_sync": "errors connections network concurrency",
-    "_operations": "requests",
-    "_options": "options configuration arguments views",
-    "_paging": "paging side_by_side errors",
-    "_prefetch_async": "side_by_side paging concurrency",
-    "_prefetch_sync": "side_by_side paging concurrency",
-    "_route": "options network connections",
     "_life/streaming": "streaming",
     "_life/waiting": "waiting lifecycle",
+    "_network_async": "errors network connections concurrency",
+    "_network_bytes": "properties::TestLeftOver connections",
+    "_network_sync": "errors network connections concurrency",
+    "_operations": "requests operations",
+    "_options": "options configuration arguments views",
+    "_paging": "paging errors side_by_side",
+    "_prefetch_async": "paging side_by_side concurrency",
+    "_prefetch_sync": "paging side_by_side concurrency",
+    "_route": "options network connections",
     "cmdlets": "cmdlets options",
     "errors": "errors paging",
+    "resources": "surface",
     "run_cmdlets": "run_cmdlets",
 }
-"""The tests of each module, the quickest first."""
-
-SETTINGS = """
-[cosmic-ray]
-module-path = ["facade/{module}.py"]
-timeout = 60.0
-excluded-modules = []
-test-command = "{python} -m pytest -x -q -p no:cacheprovider {tests}"
-
-[cosmic-ray.distributor]
-name = "local"
-
-[cosmic-ray.filters.operators-filter]
-exclude-operators = ["core/ReplaceBinaryOperator_BitOr_.*"]
-"""
-"""`|` stands in types as a rule."""
+"""The tests of each module of the core, the quickest first."""
+ASIDE = {"__main__", "_reading", "_version", "usage"}
+"""What lies beside the core's modules and is none."""
+PYTEST = "--disable-plugin-autoload -p no:cacheprovider -o faulthandler_exit_on_timeout=true -o faulthandler_timeout=20"
+"""Options of pytest: without plugins it begins sooner, and a test that hangs ends it."""
+POINTLESS = re.compile(r"core/(ReplaceBinaryOperator_BitOr_.*|ReplaceComparisonOperator_(Is_Eq|IsNot_NotEq))")
+"""`|` stands in types as a rule, and `== None` says what `is None` does."""
 
 
-def run(*command: str | Path) -> str:
-    """Runs a command in the copy and gives what it said."""
-    return subprocess.run(command, cwd=TREE, check=True, text=True, stdout=subprocess.PIPE).stdout  # noqa: S603  # ours
+def modules() -> list[str]:
+    """The modules of the core that are written by hand, without those that only make a folder a package."""
+    paths = [path for pattern in ("*.py", "_*/*.py") for path in (ROOT / "facade").glob(pattern)]
+    names = {str(path.relative_to(ROOT / "facade").with_suffix("")): path.read_text("utf-8") for path in paths}
+    return sorted(
+        name
+        for name, text in names.items()
+        if not text.startswith("# Derived") and name.partition("/")[0] not in ASIDE and not name.endswith("/__init__")
+    )
+
+
+def sample(names: list[str], count: int) -> dict[str, list[MutationSpec]]:
+    """Some mutants of each module by its share of all, at least one; no two of a kind in one place."""
+    from cosmic_ray.commands.init import init
+    from cosmic_ray.work_db import WorkDB, use_db
+
+    with use_db("mutants.sqlite", WorkDB.Mode.create) as work:
+        init([Path("facade", f"{name}.py") for name in names], work, {})
+        found = [item.mutations[0] for item in work.work_items]
+    found = [mutant for mutant in found if not POINTLESS.fullmatch(mutant.operator_name)]
+    found.sort(key=lambda mutant: (mutant.module_path, mutant.operator_name, mutant.occurrence))
+    chance = random.Random(count)  # noqa: S311  # the same each time
+    chance.shuffle(found)
+    places = {(each.module_path, each.start_pos, each.operator_name.partition("_")[0]): each for each in found}
+    of_module = {
+        name: [each for each in places.values() if each.module_path == Path(f"facade/{name}.py")] for name in names
+    }
+    return {name: each[: max(1, round(count * len(each) / len(places)))] for name, each in of_module.items() if each}
+
+
+def passes(names: list[str]) -> bool:
+    """Whether the tests of modules pass on the copy as it is; a test that hangs does not."""
+    from cosmic_ray.testing import run_tests
+    from cosmic_ray.work_item import TestOutcome
+
+    tests = dict.fromkeys(test for name in names for test in TESTS[name].split())
+    paths = " ".join(re.sub(r"(\w+)(\S*)", r"tests/test_\1.py\2", test, count=1) for test in tests)
+    command = f"{PYTHON} scripts/unasync.py && {PYTHON} -m pytest -x -q {PYTEST} {paths}"
+    return run_tests(f"sh -c {shlex.quote(command)}", timeout=600)[0] is TestOutcome.SURVIVED
+
+
+def survivor(name: str, mutant: MutationSpec) -> str:
+    """Where a mutant that no test notices is and what it changes; nothing where one does."""
+    from cosmic_ray.mutating import use_mutation
+    from cosmic_ray.plugins import get_operator
+    from cosmic_ray.util import restore_contents
+
+    with ExitStack() as stack:
+        if name.startswith("_async/"):  # the tests begin with deriving the sync side
+            stack.enter_context(restore_contents(TREE / "facade" / f"{name.replace('_async', '_sync')}.py"))
+        operator = get_operator(mutant.operator_name)(**mutant.operator_args)
+        before, after = stack.enter_context(use_mutation(mutant.module_path, operator, mutant.occurrence))
+        if after is None or not passes([name]):
+            return ""
+    changes = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    shown = [line for line in changes if not line.startswith(("---", "+++", "@@"))]
+    return "\n".join([f"{mutant.module_path}:{mutant.start_pos[0]}: survived {mutant.operator_name}", *shown, ""])
 
 
 def copy() -> None:
-    """Copies what is committed or staged."""
+    """Copies what is committed or staged, and goes there."""
     shutil.rmtree(TREE, ignore_errors=True)
     subprocess.run(["git", "checkout-index", "--all", f"--prefix={TREE}/"], cwd=ROOT, check=True)  # noqa: S603, S607  # git is ours
-
-
-def try_module(module: str, sample: int) -> tuple[int, list[str]]:
-    """Tries some mutants of a module; gives how many, and the differences of those that survived."""
-    from cosmic_ray.work_db import WorkDB, use_db
-    from cosmic_ray.work_item import WorkerOutcome, WorkResult
-
-    tools = Path(sys.executable).parent
-    tests = " ".join(f"tests/test_{name}.py" for name in TESTS[module].split())
-    settings, session = TREE / "mutants.toml", TREE / "mutants.sqlite"
-    settings.write_text(SETTINGS.format(module=module, tests=tests, python=ROOT / ".venv/bin/python"))
-    session.unlink(missing_ok=True)
-    run(tools / "cosmic-ray", "init", settings, session)
-    run(tools / "cr-filter-operators", session, settings)
-    with use_db(str(session), WorkDB.Mode.open) as work:
-        rest = [item.job_id for item in work.pending_work_items]
-        for job_id in random.Random(module).sample(rest, max(0, len(rest) - sample)):  # noqa: S311  # the same each time
-            work.set_result(job_id, WorkResult(worker_outcome=WorkerOutcome.SKIPPED))
-    run(tools / "cosmic-ray", "exec", settings, session)
-    count, survived = 0, []
-    for line in run(tools / "cosmic-ray", "dump", session).splitlines():
-        _, result = json.loads(line)
-        if result and result["worker_outcome"] == "normal":
-            count += 1
-            if result["test_outcome"] == "survived":
-                survived.append(result["diff"])
-    return count, survived
+    os.chdir(TREE)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(TREE), str(TREE / "generated")])
+    # cosmic-ray has no bytecode written: what is there already is held against the source, not its time.
+    command = [str(PYTHON), "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "facade", "generated"]
+    subprocess.run(command, check=True)  # noqa: S603  # ours
 
 
 def main() -> None:
-    """Tries the modules of the command line, or all."""
+    """Tries mutants of the modules of the command line, or of all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", metavar="MODULE", nargs="*", help=f"one of {', '.join(TESTS)}; all without one")
-    parser.add_argument("--sample", type=int, default=40, help="how many mutants of each module, by chance")
+    parser.add_argument("modules", metavar="MODULE", nargs="*", help="one of the core, as _async/pool; all without one")
+    parser.add_argument("--sample", type=int, default=350, help="how many mutants in all, by chance")
     given = parser.parse_args()
-    total = lost = 0
-    for module in given.modules or TESTS:
-        copy()
-        count, survived = try_module(module, given.sample)
-        total, lost = total + count, lost + len(survived)
-        print(f"{module}: {count - len(survived)} of {count} noticed", flush=True)
-        for diff in survived:
-            changes = [line for line in diff.splitlines() if line[:2] not in ("--", "++")]
-            print("\n".join(line for line in changes if line.startswith(("@@", "-", "+"))), end="\n\n", flush=True)
-    print(f"{total - lost} of {total} mutants were noticed")
+    if unknown := set(given.modules or modules()) - TESTS.keys():
+        raise SystemExit(f"no tests are named for {', '.join(sorted(unknown))}: TESTS in scripts/mutants.py")
+    copy()
+    began, total, lost = time.monotonic(), 0, 0
+    chosen = sample(given.modules or modules(), given.sample)
+    if not passes(list(chosen)):
+        raise SystemExit("the tests fail without any mutant")
+    for name, mutants in chosen.items():
+        survivors = [told for mutant in mutants if (told := survivor(name, mutant))]
+        total, lost = total + len(mutants), lost + len(survivors)
+        print(f"{name}: {len(mutants) - len(survivors)} of {len(mutants)} noticed", *survivors, sep="\n", flush=True)
+    minutes = (time.monotonic() - began) / 60
+    print(f"{total - lost} of {total} mutants noticed ({(total - lost) / total:.1%}) in {minutes:.0f} minutes")
 
 
 if __name__ == "__main__":

@@ -36,27 +36,20 @@ def derived(source: Path) -> str:
     text = source.read_text("utf-8")
     for pattern, word in WORDS:
         text = re.sub(pattern, word, text)
-    header = f"# Derived by scripts/unasync.py from facade/_async/{source.name}: change that one.\n"
-    command = [Path(sys.executable).with_name("ruff"), "format", "--stdin-filename", str(source), "-"]
-    ordered = subprocess.run(  # noqa: S603  # the project's own formatter
-        [command[0], "check", "--fix-only", "--quiet", "--select=I,F401", "--stdin-filename", str(source), "-"],
-        input=header + text,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return subprocess.run(command, input=ordered, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    text = f"# Derived by scripts/unasync.py from facade/_async/{source.name}: change that one.\n{text}"
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    for command in (["check", "--fix-only", "--quiet", "--select=I,F401"], ["format"]):
+        words = [ruff, *command, "--stdin-filename", str(source), "-"]
+        text = subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout  # noqa: S603  # ours
+    return text
 
 
 def main() -> int:
     """Writes the files, or says which are not as they would be."""
     is_check = "--check" in sys.argv[1:]
     stale = []
-    for source in sorted((FACADE / "_async").glob("*.py")):
-        target = FACADE / "_sync" / source.name
-        if source.name == "__init__.py":
-            continue
-        text = derived(source)
+    for source in sorted((FACADE / "_async").glob("[!_]*.py")):
+        target, text = FACADE / "_sync" / source.name, derived(source)
         if not target.exists() or target.read_text("utf-8") != text:
             stale.append(target.name)
             if not is_check:
