@@ -9,11 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, Unpack, overload
 
 from facade._arguments import RunLike, ThreadLike, field, run_key
-from facade._exchange import Deadline
 from facade._failure_log import warn_of
-from facade._life.answering import check_awaited, read_answers
+from facade._life.answering import answering
 from facade._life.bodies import NewThreadFields, RunFields
-from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, is_one_of
+from facade._life.waiting import ENDED, GOES_ON, check_poll_sec
 from facade._options import models, refuse_unknown
 from facade._sync.streams import RunStream
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
@@ -139,7 +138,7 @@ def stop_thread_run(
     if not force:
         told = None if isinstance(run_id, str) or field(run_id, "run_id") is not None else field(run_id, "status")
         status = runs.get(*key).status if told is None else told
-        if not is_one_of(status, MAY_STOP):
+        if status not in MAY_STOP:
             raise ValueError(
                 f"run {key.run_id!r} is {status!r}, which cannot be stopped; with force it is asked all the same"
             )
@@ -177,30 +176,29 @@ def wait_thread_run(
         APITimeoutError: `deadline_sec` passed; its `run` is the run as last read.
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    going_on = _statuses("status_for_wait", status_for_wait) - _statuses("status_for_exit", status_for_exit)
-    if endless := sorted(going_on & set(ENDED)):
+    left_out = _statuses("status_for_exit", status_for_exit)
+    going_on = [each for each in _statuses("status_for_wait", status_for_wait) if each not in left_out]
+    if endless := sorted({*going_on} & {*ENDED}):
         raise ValueError(f"status_for_wait has {', '.join(endless)}, which a run never leaves: it would wait for ever")
     check_poll_sec("poll_interval_sec", poll_interval_sec)
-
-    runs, key = make_client(wait_thread_run, options).runs, run_key(run_id, thread_id)
 
     def goes_on(run: models.RunObject) -> bool:
         if progress is not None:
             progress(run)
-        return is_one_of(run.status, going_on)
+        return run.status in going_on
 
-    limits = runs._settings.limits
-    with Deadline(limits.deadline_sec) as deadline:
-        run = runs._follow(key, limits, deadline, poll_sec=poll_interval_sec, goes_on=goes_on)
+    runs = make_client(wait_thread_run, options).runs
+    wait = runs._wait("wait", run_id, thread_id, poll_interval_sec, False, {})
+    run = runs._follow(wait._replace(goes_on=goes_on))
     warn_of(run)
     return run
 
 
-def _statuses(name: str, given: str | Collection[str]) -> set[str]:
+def _statuses(name: str, given: str | Collection[str]) -> list[str]:
     statuses = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [None]
     if not all(isinstance(status, str) for status in statuses):
         raise TypeError(f"{name} is one str or several")
-    return set(statuses)
+    return statuses
 
 
 @overload
@@ -245,11 +243,10 @@ def submit_tool_output(
     Raises:
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    answers = read_answers("outputs", tool_output, "tool_output")
-    outputs = {call_id: answer["output"] for call_id, answer in answers.items()}
     runs = make_client(submit_tool_output, options).runs
-    check_awaited(run_id, outputs, "outputs", "tool_output")
-    return (runs.stream_tool_outputs if stream else runs.submit_tool_outputs)(run_id, outputs, thread_id=thread_id)
+    write = answering("outputs", run_id, thread_id, tool_output, is_stream=stream, name="tool_output")
+    limits = runs._settings.limits
+    return RunStream(runs, write.call, limits, write.key) if stream else runs._write(write, limits)
 
 
 spell_out(stop_thread_run)

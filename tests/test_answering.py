@@ -12,16 +12,12 @@ from wire import a_run, waiting_run
 
 import facade
 from facade._life.answering import (
-    Decide,
-    Follow,
-    Invoke,
-    Submit,
+    answering,
     awaited,
     check_awaited,
     output_text,
     processing,
     read_answers,
-    still_waits,
 )
 
 
@@ -47,7 +43,7 @@ def a_model(json: dict[str, Any]) -> facade.Run:
 
 
 class Turns:
-    """Drives `processing`: each run that a `Follow` finds is given, and what is submitted is kept.
+    """Drives `processing`: gives it the runs one after the other, and keeps what is submitted.
 
     Attributes:
         submitted: the answers of each turn, with their kind
@@ -65,27 +61,15 @@ class Turns:
     ) -> None:
         self.submitted: list[tuple[str, dict[str, Any]]] = []
         self.invoked: list[dict[str, Any]] = []
-        steps = processing(
-            functions or {}, may_decide=approve is not None, max_turns=max_turns, report_errors=report_errors
-        )
-        came = iter(runs)
-        value: Any = None
+        self._came = iter(runs)
+        noted = {name: self._noting(function) for name, function in (functions or {}).items()}
+        limits: dict[str, Any] = {"max_turns": max_turns, "report_errors": report_errors}
+        steps = processing(noted, approve, self._follow, self._submit, **limits)
         try:
             step: Any = next(steps)
             while True:
                 try:
-                    if isinstance(step, Follow):
-                        value = next(run for run in map(a_model, came) if not step.goes_on(run))
-                    elif isinstance(step, Invoke):
-                        self.invoked.append(step.arguments)
-                        value = step.function(**step.arguments)
-                    elif isinstance(step, Decide):
-                        assert approve is not None
-                        value = approve(step.call)
-                    else:
-                        assert isinstance(step, Submit)
-                        self.submitted.append((step.kind, step.answers))
-                        value = None
+                    value = step()
                 except Exception as error:
                     step = steps.throw(error)
                 else:
@@ -94,6 +78,19 @@ class Turns:
             self.result: Any = end.value
         except Exception as error:
             self.result = error
+
+    def _follow(self, goes_on: Callable[[facade.Run], bool]) -> facade.Run:
+        return next(run for run in map(a_model, self._came) if not goes_on(run))
+
+    def _submit(self, _run: facade.Run, kind: str, answers: dict[str, Any]) -> None:
+        self.submitted.append((kind, answers))
+
+    def _noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(**arguments: Any) -> Any:
+            self.invoked.append(arguments)
+            return function(**arguments)
+
+        return noted
 
 
 DONE = a_run()
@@ -252,20 +249,21 @@ def names(run: dict[str, Any]) -> Iterator[Any]:
     yield a_model(run)
 
 
+NAMED = {"run_id": "run_1", "thread_id": "thread_1"}
 WAITING = waiting_run(call(1), call(2), azure())
 
 
 @pytest.mark.parametrize("run", list(names(WAITING)), ids=["dict", "mapping", "model"])
 def test_awaited_outputs(run: Any) -> None:
     """Outputs are checked against the calls that the run waits for, where it says them."""
-    check_awaited(run, {"call_1": 1, "call_2": 2}, "outputs")
-    check_awaited(run, {"call_1": 1, "call_2": 2, "call_9": 3}, "outputs")
+    check_awaited(run, {"call_1": 1, "call_2": 2}, "outputs", "outputs")
+    check_awaited(run, {"call_1": 1, "call_2": 2, "call_9": 3}, "outputs", "outputs")
     with pytest.raises(ValueError, match=r"^outputs lacks 'call_2'"):
-        check_awaited(run, {"call_1": 1}, "outputs")
-    with pytest.raises(ValueError, match=r"^outputs has 'call_3', 'call_4', which"):
-        check_awaited(run, {"call_1": 1, "call_2": 2, "call_4": 4, "call_3": 3}, "outputs")
+        check_awaited(run, {"call_1": 1}, "outputs", "outputs")
+    with pytest.raises(ValueError, match=r"^tool_output has 'call_3', 'call_4', which"):
+        check_awaited(run, {"call_1": 1, "call_2": 2, "call_4": 4, "call_3": 3}, "outputs", "tool_output")
     with pytest.raises(ValueError, match=r"^approvals: .*submit_tool_outputs"):
-        check_awaited(run, {"call_1": True}, "approvals")
+        check_awaited(run, {"call_1": True}, "approvals", "approvals")
 
 
 @pytest.mark.parametrize("status", ["queued", "completed", "cancelling", "paused"])
@@ -273,7 +271,7 @@ def test_awaits_none(status: str) -> None:
     """A run that does not wait takes no outputs."""
     for run in names(a_run(status=status)):
         with pytest.raises(ValueError, match=f"^outputs: run 'run_1' is '{status}' and waits for none"):
-            check_awaited(run, {"call_1": 1}, "outputs")
+            check_awaited(run, {"call_1": 1}, "outputs", "outputs")
 
 
 @pytest.mark.parametrize(
@@ -287,14 +285,14 @@ def test_awaits_none(status: str) -> None:
 )
 def test_not_known_what_it_awaits(run: Any) -> None:
     """Where the run does not say what it waits for, the server knows."""
-    check_awaited(run, {"call_1": 1}, "outputs")
+    check_awaited(run, {"call_1": 1}, "outputs", "outputs")
 
 
 def test_still_waits() -> None:
     """A run waits for these calls as long as one of them is named."""
-    assert still_waits(a_model(WAITING), {"call_2": "x"})
-    assert not still_waits(a_model(WAITING), {"call_7": "x"})
-    assert not still_waits(a_model(BUSY), {"call_2": "x"})
+    assert not answering("outputs", NAMED, None, {"call_2": "x"}).is_done(a_model(WAITING))
+    assert answering("outputs", NAMED, None, {"call_7": "x"}).is_done(a_model(WAITING))
+    assert answering("outputs", NAMED, None, {"call_2": "x"}).is_done(a_model(BUSY))
     assert awaited(a_model(BUSY)) is None
 
 
@@ -326,9 +324,10 @@ def test_bad_outputs(outputs: Any, kind: type[Exception]) -> None:
 def test_outputs() -> None:
     """A text goes as it is, anything else as JSON; a list of outputs is as good as a mapping."""
     expected = {"a": "né \ud800", "b": "null", "c": '[1, "é"]', "d": "true", "e": ""}
-    answers = read_answers("outputs", {"a": "né \ud800", "b": None, "c": (1, "é"), "d": True, "e": ""})
+    answers = read_answers("outputs", {"a": "né \ud800", "b": None, "c": (1, "é"), "d": True, "e": ""}, "outputs")
     assert list(answers.values()) == [{"tool_call_id": name, "output": text} for name, text in expected.items()]
-    assert read_answers("outputs", [{"tool_call_id": "a", "output": 1}]) == {"a": {"tool_call_id": "a", "output": "1"}}
+    several = [{"tool_call_id": "a", "output": 1}]
+    assert read_answers("outputs", several, "outputs") == {"a": {"tool_call_id": "a", "output": "1"}}
     assert json.loads(output_text("x", a_model(a_run()))) == a_run()
 
 
@@ -346,14 +345,14 @@ def test_outputs() -> None:
 def test_bad_approvals(approvals: Any, kind: type[Exception]) -> None:
     """An approval says True or False; what else it says is not shown."""
     with pytest.raises(kind, match=r"^approvals") as caught:
-        read_answers("approvals", approvals)
+        read_answers("approvals", approvals, "approvals")
     assert "hush" not in str(caught.value)
 
 
 def test_approvals() -> None:
     """True, False, or a mapping with `approve`, which is merged in."""
     given = {"a": True, "b": False, "c": {"approve": True, "headers": {"X": "y"}}}
-    assert list(read_answers("approvals", given).values()) == [
+    assert list(read_answers("approvals", given, "approvals").values()) == [
         {"tool_call_id": "a", "approve": True},
         {"tool_call_id": "b", "approve": False},
         {"tool_call_id": "c", "approve": True, "headers": {"X": "y"}},

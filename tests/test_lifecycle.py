@@ -145,6 +145,14 @@ class TestCreate:
             getattr(api.client(server).runs, method)(*arguments, **fields)
         assert server.requests == []
 
+    @pytest.mark.parametrize("method", ["create", "stream"])
+    def test_no_thread(self, api: Api, serve: Serve, method: str) -> None:
+        """Where the thread turns out to be None no new one is made."""
+        server = serve(answer(QUEUED))
+        with pytest.raises(TypeError, match="thread"):
+            getattr(api.client(server).runs, method)(None, "asst_1")
+        assert server.requests == []
+
     @pytest.mark.parametrize("assistant_id", ["", " ", None, "thread_1", 7])
     def test_bad_ids(self, api: Api, serve: Serve, assistant_id: Any) -> None:
         """An assistant is named by its id."""
@@ -626,12 +634,13 @@ class TestProcess:
             ({1: print}, {}),
             ({}, {"max_turns": -1}),
             ({}, {"max_turns": 1.5}),
+            ({}, {"approve": True}),
         ],
     )
     def test_bad_input(self, api: Api, serve: Serve, functions: Any, options: dict[str, Any]) -> None:
         """What are no functions, or no number of turns, is refused before any request."""
         server = serve(answer(a_run()))
-        with pytest.raises((TypeError, ValueError), match=r"functions|max_turns"):
+        with pytest.raises((TypeError, ValueError), match=r"functions|max_turns|approve is"):
             api.client(server).runs.process(RUN, functions, **options)
         assert server.requests == []
 

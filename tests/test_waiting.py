@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from wire import a_run
 
 import facade
-from facade._exchange import Deadline, Pause
-from facade._life.waiting import Cancel, Poll, check_ended, poll_interval_sec, waiting
+from facade._arguments import RunKey
+from facade._exchange import Deadline
+from facade._life.waiting import Wait, check_ended, poll_interval_sec, waiting
+from facade._options import Limits
 
 HINT = "openai-poll-after-ms"
 
@@ -36,34 +38,40 @@ class Drive:
         self.now = 0.0
         self.pauses: list[float] = []
         self.polls = self.cancels = 0
+        self._said, self._poll_takes_sec = iter(answers), poll_takes_sec
+        self._last: Any = None
         deadline = Deadline(deadline_sec, lambda: self.now)
         deadline.__enter__()
-        steps = waiting("run_1", deadline, clock=lambda: self.now, **options)
-        said = iter(answers)
-        last: Any = None
+        wait = Wait(RunKey("thread_1", "run_1"), Limits(None, None, 0), deadline, **options)
+        steps = waiting(wait, self._poll, self._pause, self._cancel, lambda: self.now)
         step: Any = next(steps)
         try:
             while True:
-                if isinstance(step, Pause):
-                    self.pauses.append(step.sec)
-                    self.now += step.sec
-                    step = next(steps)
-                elif isinstance(step, Cancel):
-                    self.cancels += 1
-                    step = next(steps)
+                try:
+                    given = step()
+                except facade.APIError as error:
+                    step = steps.throw(error)
                 else:
-                    assert isinstance(step, Poll)
-                    self.polls += 1
-                    self.now += poll_takes_sec
-                    last = answer = next(said, last)
-                    if isinstance(answer, facade.APIError):
-                        step = steps.throw(answer)
-                    else:
-                        step = steps.send(answer if isinstance(answer, tuple) else (a_model(status=answer), {}))
+                    step = steps.send(given)
         except StopIteration as end:
             self.result: Any = end.value
         except facade.APIError as error:
             self.result = error
+
+    def _poll(self) -> Any:
+        self.polls += 1
+        self.now += self._poll_takes_sec
+        self._last = answer = next(self._said, self._last)
+        if isinstance(answer, facade.APIError):
+            raise answer
+        return answer if isinstance(answer, tuple) else (a_model(status=answer), {})
+
+    def _pause(self, sec: float) -> None:
+        self.pauses.append(sec)
+        self.now += sec
+
+    def _cancel(self) -> None:
+        self.cancels += 1
 
 
 def status_error(status: int, **fields: Any) -> facade.APIStatusError:

@@ -5,38 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 from facade import _operations
-from facade._arguments import RunKey, RunLike, ThreadLike, include_values, run_key, thread_key
+from facade._arguments import RunLike, ThreadLike, run_key
 from facade._async.resource import AsyncResource
-from facade._async.streams import AsyncEventSource, AsyncRunStream
-from facade._exchange import Call, Deadline, Pause
+from facade._async.streams import AsyncRunStream
+from facade._exchange import Deadline
 from facade._failure_log import warn_of
-from facade._life.answering import (
-    Decide,
-    Follow,
-    Invoke,
-    Kind,
-    Submit,
-    check_awaited,
-    check_functions,
-    processing,
-    read_answers,
-    still_waits,
-)
-from facade._life.bodies import (
-    NewThreadFields,
-    RunFields,
-    check_metadata,
-    creation,
-    make_body,
-    read_mapping,
-    secrets_in,
-)
-from facade._life.waiting import ENDED, Poll, check_ended, check_poll_sec, goes_on, is_ambiguous, is_one_of, waiting
-from facade._options import LimitOptions, Limits, check_turns, models
-from facade.errors import APIError, APITimeoutError, BadRequestError
+from facade._life.answering import Write, answering, cancelling, processing
+from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
+from facade._life.waiting import Steps, Wait, check_ended, check_poll_sec, waiting
+from facade._options import LimitOptions, Limits, models
+from facade.errors import APIError, APITimeoutError
 
 CANCEL_SEC = 5.0
 """What the one cancel of a wait whose time is up may take, where `timeout_sec` says nothing."""
@@ -62,7 +43,7 @@ class AsyncRunLife(AsyncResource):
         Returns:
             The run as it was queued; `wait` or `process` follow it.
         """
-        call, options = self._creation("create", thread, assistant_id, fields)
+        call, options = creation("create", assistant_id, fields, thread)
         return await self._ask("create", call, options)
 
     async def create_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> models.RunObject:
@@ -76,7 +57,7 @@ class AsyncRunLife(AsyncResource):
         Returns:
             The run as it was queued; its `thread_id` is the new thread's.
         """
-        call, options = self._creation("create_with_thread", None, assistant_id, fields)
+        call, options = creation("create_with_thread", assistant_id, fields)
         return await self._ask("create_with_thread", call, options)
 
     async def update(
@@ -113,16 +94,7 @@ class AsyncRunLife(AsyncResource):
             The run, `cancelling` as a rule: `wait` says when it has stopped. Where a repeated request is refused
             because the first one did its work, the run as it is now.
         """
-        key, limits = run_key(run, thread_id), self._limits("cancel", options)
-        with Deadline(limits.deadline_sec) as deadline:
-            try:
-                return await self._pool.run(_operations.cancel_run(key), self._settings, limits, deadline)
-            except BadRequestError as error:
-                refusal = error
-            now = await self._read_once(key, limits, deadline) if refusal.attempts > 1 else None
-        if now is not None and is_one_of(now.status, (*ENDED, "cancelling")):
-            return now
-        raise refusal
+        return await self._write(cancelling(run, thread_id), self._limits("cancel", options))
 
     async def submit_tool_outputs(
         self,
@@ -142,8 +114,8 @@ class AsyncRunLife(AsyncResource):
             outputs: by the calls' ids: a text goes as it is, anything else as JSON
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        submission = _submission("outputs", run, thread_id, outputs)
-        return await self._submit(submission, self._limits("submit_tool_outputs", options))
+        write = answering("outputs", run, thread_id, outputs)
+        return await self._write(write, self._limits("submit_tool_outputs", options))
 
     async def submit_tool_approvals(
         self,
@@ -160,9 +132,9 @@ class AsyncRunLife(AsyncResource):
             approvals: by the calls' ids: True, False, or a mapping with `approve` and, say, `headers`, which are
                 never shown
         """
-        submission = _submission("approvals", run, thread_id, approvals)
+        write = answering("approvals", run, thread_id, approvals)
         del approvals  # they may hold tokens, which no traceback is to show
-        return await self._submit(submission, self._limits("submit_tool_approvals", options))
+        return await self._write(write, self._limits("submit_tool_approvals", options))
 
     async def wait(
         self,
@@ -191,10 +163,8 @@ class AsyncRunLife(AsyncResource):
             APITimeoutError: `deadline_sec` passed; its `run` is the run as last read.
             RunFailedError: with `check`.
         """
-        check_poll_sec("poll_sec", poll_sec)
-        follow = partial(self._follow, poll_sec=poll_sec, cancel_on_timeout=cancel_on_timeout)
-        with Deadline((limits := self._limits("wait", options)).deadline_sec) as deadline:
-            return _settled(await follow(run_key(run, thread_id), limits, deadline), check)
+        wait = self._wait("wait", run, thread_id, poll_sec, cancel_on_timeout, options)
+        return _settled(await self._follow(wait), check)
 
     async def process(
         self,
@@ -231,47 +201,24 @@ class AsyncRunLife(AsyncResource):
             APITimeoutError, RunFailedError: as `wait`.
             Exception: what a function or `approve` raises.
         """
-        from facade._network_async import settle
+        wait = self._wait("process", run, thread_id, poll_sec, cancel_on_timeout, options)
 
-        check_poll_sec("poll_sec", poll_sec)
-        check_turns("max_turns", max_turns)
-        check_functions(functions)
-        key, limits = run_key(run, thread_id), self._limits("process", options)
-        follow = partial(self._follow, poll_sec=poll_sec, cancel_on_timeout=cancel_on_timeout)
-        steps = processing(
-            functions,
-            may_decide=approve is not None,
-            max_turns=max_turns,
-            report_errors=report_errors,
-        )
-        deadline = Deadline(limits.deadline_sec)
-        step = next(steps)
-        try:
-            while True:
-                given, failure = None, None
-                try:
-                    if isinstance(step, Invoke):
-                        given = await settle(step.function(**step.arguments))
-                    elif isinstance(step, Decide):
-                        given = await settle(approve(step.call) if approve is not None else False)
-                    elif isinstance(step, Follow):
-                        with deadline:
-                            given = await follow(key, limits, deadline, goes_on=step.goes_on)
-                    else:
-                        await self._submit(_submission(step.kind, key._asdict(), None, step.answers), limits, deadline)
-                except Exception as error:
-                    failure = error
-                    if (
-                        isinstance(step, Submit)
-                        and isinstance(error, APITimeoutError)
-                        and deadline.remaining_sec() <= 0
-                    ):
-                        error.run = step.run
-                        if cancel_on_timeout:
-                            await self._cancel_late(key, limits)
-                step = steps.send(given) if failure is None else steps.throw(failure)
-        except StopIteration as end:
-            return _settled(end.value, check)
+        async def follow(goes_on: Callable[[models.RunObject], bool]) -> models.RunObject:
+            return await self._follow(wait._replace(goes_on=goes_on))
+
+        async def submit(run: models.RunObject, kind: Any, answers: dict[str, Any]) -> None:
+            write = answering(kind, wait.key._asdict(), None, answers)
+            try:
+                await self._write(write, wait.limits, wait.deadline)
+            except APITimeoutError as error:
+                if wait.deadline.remaining_sec() <= 0:
+                    error.run = run
+                    if wait.cancel_on_timeout:
+                        await self._cancel_late(wait)
+                raise
+
+        steps = processing(functions, approve, follow, submit, max_turns=max_turns, report_errors=report_errors)
+        return _settled(await _drive(steps), check)
 
     def stream(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> AsyncRunStream:
         """Starts an assistant on a thread, and gives what happens as it happens (operation createRun).
@@ -283,13 +230,13 @@ class AsyncRunLife(AsyncResource):
         Returns:
             The stream. The request goes out when it is entered, or with its first event.
         """
-        call, options = self._creation("stream", thread, assistant_id, fields)
-        return self._stream("stream", call, options, None)
+        call, options = creation("stream", assistant_id, fields, thread)
+        return AsyncRunStream(self, call, self._limits("stream", options))
 
     def stream_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> AsyncRunStream:
         """Makes a thread and starts an assistant on it, as `create_with_thread`; gives a stream, as `stream`."""
-        call, options = self._creation("stream_with_thread", None, assistant_id, fields)
-        return self._stream("stream_with_thread", call, options, None)
+        call, options = creation("stream_with_thread", assistant_id, fields)
+        return AsyncRunStream(self, call, self._limits("stream_with_thread", options))
 
     def stream_tool_outputs(
         self,
@@ -306,109 +253,76 @@ class AsyncRunLife(AsyncResource):
                 raised
             options: as of `stream`
         """
-        submission = _submission("outputs", run, thread_id, outputs, is_stream=True)
-        return self._stream("stream_tool_outputs", submission.call, options, submission.key)
+        write = answering("outputs", run, thread_id, outputs, is_stream=True)
+        return AsyncRunStream(self, write.call, self._limits("stream_tool_outputs", options), write.key)
 
-    def _creation(
-        self, method: str, thread: ThreadLike | None, assistant_id: str, given: Any
-    ) -> tuple[Call[models.RunObject], LimitOptions]:
-        """The call that starts a run, and the options of it."""
-        is_stream = method.startswith("stream")
-        kind = NewThreadFields if thread is None else RunFields
-        body, include, options = creation(f"runs.{method}", kind, assistant_id, given, is_stream)
-        if thread is None:
-            call = _operations.create_thread_and_run(body)
-        else:
-            call = _operations.create_run(thread_key(thread), body, include_values(include))
-        return call._replace(secrets=tuple(secrets_in(given))), options
-
-    def _stream(
-        self, method: str, call: Call[models.RunObject], options: LimitOptions, run: RunKey | None
-    ) -> AsyncRunStream:
-        limits = self._limits(method, options)
-        source = AsyncEventSource(self._pool, self._settings, _operations.as_stream(call), limits, self._follow)
-        return AsyncRunStream(source, run)
-
-    async def _submit(
-        self, submission: _Submission, limits: Limits, deadline: Deadline | None = None
-    ) -> models.RunObject:
-        """Sends answers once; where it is not known what came of that, looks once whether the run still waits."""
-        call, key, ids = submission
-        with deadline or Deadline(limits.deadline_sec) as deadline:
-            try:
-                return await self._pool.run(call, self._settings, limits, deadline)
-            except APIError as error:
-                failure = error
-            now = await self._read_once(key, limits, deadline) if is_ambiguous(failure) else None
-        if now is None or still_waits(now, ids):
-            raise failure
-        return now
-
-    async def _read_once(self, key: RunKey, limits: Limits, deadline: Deadline) -> models.RunObject | None:
-        """The run as it is now; None where that cannot be read."""
-        with contextlib.suppress(APIError):
-            call, once = _operations.get_run(*key), limits._replace(max_retry_count=0)
-            return await self._pool.run(call, self._settings, once, deadline)
-        return None
-
-    async def _cancel_late(self, key: RunKey, limits: Limits) -> None:
-        """Sends the one cancel of a wait whose time is up; whatever comes of it, that is the error."""
-        once = limits._replace(timeout_sec=limits.timeout_sec or CANCEL_SEC, max_retry_count=0)
-        with contextlib.suppress(APIError):
-            await self._pool.run(_operations.cancel_run(key), self._settings, once, Deadline(None))
-
-    async def _follow(
+    def _wait(
         self,
-        key: RunKey,
-        limits: Limits,
-        deadline: Deadline,
-        *,
-        poll_sec: float | None = None,
-        goes_on: Callable[[models.RunObject], bool] = goes_on,
-        cancel_on_timeout: bool = False,
-    ) -> models.RunObject:
-        """Drives a wait; the deadline is running."""
+        method: str,
+        run: RunLike,
+        thread_id: str | None,
+        poll_sec: float | None,
+        cancel_on_timeout: bool,
+        options: LimitOptions,
+    ) -> Wait:
+        """How a run is followed, of what a method was given."""
+        check_poll_sec("poll_sec", poll_sec)
+        limits = self._limits(method, options)
+        return Wait(run_key(run, thread_id), limits, Deadline(limits.deadline_sec), poll_sec, cancel_on_timeout)
+
+    async def _follow(self, wait: Wait) -> models.RunObject:
+        """Waits for a run."""
         from facade._network_async import async_pause
 
-        call = _operations.polled(_operations.get_run(*key))
-        steps = waiting(key.run_id, deadline, poll_sec=poll_sec, goes_on=goes_on, cancel_on_timeout=cancel_on_timeout)
-        step = next(steps)
+        call = _operations.polled(_operations.get_run(*wait.key))
+        poll = partial(self._pool.run, call, self._settings, wait.limits, wait.deadline)
+        pause, cancel = partial(async_pause, token=None), partial(self._cancel_late, wait)
         try:
-            while True:
-                given, failure = None, None
-                try:
-                    if isinstance(step, Poll):
-                        given = await self._pool.run(call, self._settings, limits, deadline)
-                    elif isinstance(step, Pause):
-                        await async_pause(step.sec, None)
-                    else:
-                        await self._cancel_late(key, limits)
-                except APIError as error:
-                    failure = error
-                step = steps.send(given) if failure is None else steps.throw(failure)
-        except StopIteration as end:
-            run: models.RunObject = end.value
-            return run
+            with wait.deadline:
+                return await _drive(waiting(wait, poll, pause, cancel))
         except APIError as error:
             if error.path is None:
                 call.about(error)
             raise
 
+    async def _cancel_late(self, wait: Wait) -> None:
+        """Sends the one cancel of a wait whose time is up; whatever comes of it, that is the error."""
+        once = wait.limits._replace(timeout_sec=wait.limits.timeout_sec or CANCEL_SEC, max_retry_count=0)
+        with contextlib.suppress(APIError):
+            await self._pool.run(_operations.cancel_run(wait.key), self._settings, once, Deadline(None))
 
-class _Submission(NamedTuple):
-    """The call that answers what a run waits for; the calls answered, by their ids."""
+    async def _write(self, write: Write, limits: Limits, deadline: Deadline | None = None) -> models.RunObject:
+        """Sends a call; where it failed and may have done its work, looks once whether it did."""
+        with deadline or Deadline(limits.deadline_sec) as deadline:
+            try:
+                return await self._pool.run(write.call, self._settings, limits, deadline)
+            except APIError as error:
+                failure = error
+            if write.may_be_done(failure):
+                once = limits._replace(max_retry_count=0)
+                with contextlib.suppress(APIError):
+                    now = await self._pool.run(_operations.get_run(*write.key), self._settings, once, deadline)
+                    if write.is_done(now):
+                        return now
+        raise failure
 
-    call: Call[models.RunObject]
-    key: RunKey
-    ids: frozenset[str]
 
+async def _drive(steps: Steps) -> models.RunObject:
+    """Does step by step what follows a run."""
+    from facade._network_async import settle
 
-def _submission(kind: Kind, run: RunLike, thread_id: str | None, given: Any, is_stream: bool = False) -> _Submission:
-    key, answers = run_key(run, thread_id), read_answers(kind, given)
-    check_awaited(run, answers, kind)
-    body = make_body({f"tool_{kind}": list(answers.values()), "stream": is_stream or None})
-    call = _operations.submit_tool_outputs(key, body)._replace(secrets=tuple(secrets_in(answers)))
-    return _Submission(call, key, frozenset(answers))
+    try:
+        step = next(steps)
+        while True:
+            given = failure = None
+            try:
+                given = await settle(step())
+            except Exception as error:
+                failure = error
+            step = steps.send(given) if failure is None else steps.throw(failure)
+    except StopIteration as end:
+        run: models.RunObject = end.value
+        return run
 
 
 def _settled(run: models.RunObject, check: bool) -> models.RunObject:

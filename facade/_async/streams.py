@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from facade import _operations
 from facade._arguments import RunKey, run_key
 from facade._exchange import Call, Deadline
 from facade._life.gathering import MESSAGE, STEP
 from facade._life.streaming import AT_REST, Event, StreamReader
-from facade._life.waiting import is_one_of
-from facade._options import Limits, Settings, models
+from facade._life.waiting import Wait
+from facade._options import Limits, models
 from facade.errors import APIConnectionError, APIError, APITimeoutError, StreamCutError
 
 if TYPE_CHECKING:
-    from facade._async.pool import AsyncPool
+    from facade._async.lifecycle import AsyncRunLife
 
 logger = logging.getLogger("facade")
 
@@ -37,11 +38,12 @@ class AsyncRunStream(AsyncIterator[Event]):
     `deadline_sec` in all, and what the method that gave the stream raises.
     """
 
-    def __init__(self, source: AsyncEventSource, run: RunKey | None) -> None:
-        self._source, self._key = source, run
+    def __init__(self, runs: AsyncRunLife, call: Call[Any], limits: Limits, run: RunKey | None = None) -> None:
+        self._source, self._key = AsyncEventSource(runs, call, limits), run
         self._failure: APIError | None = None
         self._has_begun = self._is_closed = False
         self._events: Any = self._source.events()
+        self._texts: tuple[str, ...] = ()
 
     @property
     def run(self) -> models.RunObject | None:
@@ -63,24 +65,18 @@ class AsyncRunStream(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
-        return (await self._next())[0]
-
-    async def text(self) -> AsyncIterator[str]:
-        """The pieces of text that the assistant writes, as they come; whatever else comes is gathered."""
-        while True:
-            try:
-                _, texts = await self._next()
-            except StopAsyncIteration:
-                return
-            for text in texts:
-                yield text
-
-    async def _next(self) -> Told:
         await self._begin()
         told = await self._advance()
         if told is None:
             raise StopAsyncIteration
-        return told
+        event, self._texts = told
+        return event
+
+    async def text(self) -> AsyncIterator[str]:
+        """The pieces of text that the assistant writes, as they come; whatever else comes is gathered."""
+        async for _ in self:
+            for text in self._texts:
+                yield text
 
     async def _begin(self) -> None:
         if not self._has_begun and not self._is_closed:
@@ -116,7 +112,7 @@ class AsyncRunStream(AsyncIterator[Event]):
                 pass
         if self._failure is not None and not isinstance(self._failure, StreamCutError):
             raise self._failure
-        if self.run is not None and is_one_of(self.run.status, AT_REST):
+        if self.run is not None and self.run.status in AT_REST:
             return self.run
         key = self._key if self.run is None else run_key(self.run, self._key and self._key.thread_id)
         if key is None:
@@ -147,23 +143,17 @@ class AsyncRunStream(AsyncIterator[Event]):
 class AsyncEventSource:
     """Where a stream's events come from; apart from the stream, so that one that nobody holds any more is let go."""
 
-    def __init__(
-        self,
-        pool: AsyncPool,
-        settings: Settings,
-        call: Call[Any],
-        limits: Limits,
-        follow: Callable[..., Any],
-    ) -> None:
-        self._pool, self._settings, self._call, self._limits, self._follow = pool, settings, call, limits, follow
+    def __init__(self, runs: AsyncRunLife, call: Call[Any], limits: Limits) -> None:
+        self._runs, self._call, self._limits = runs, call, limits
         self._deadline = Deadline(limits.deadline_sec)
-        self.reader = StreamReader(settings.max_response_bytes)
+        self.reader = StreamReader(runs._settings.max_response_bytes)
         self.opened: Any = None
 
     async def events(self) -> AsyncIterator[Told]:
         """The events; first of all, once an answer has begun, one that is none."""
+        call = _operations.as_stream(self._call)
         with self._deadline:
-            answer = await self._pool.run(self._call, self._settings, self._limits, self._deadline)
+            answer = await self._runs._pool.run(call, self._runs._settings, self._limits, self._deadline)
         if not hasattr(answer, "redact"):  # the run itself
             yield Event("", None), ()
             async for told in self._polled(answer):
@@ -191,7 +181,7 @@ class AsyncEventSource:
         except APITimeoutError:
             raise
         except APIConnectionError as error:
-            if self._pool.is_closed:
+            if self._runs._pool.is_closed:
                 raise
             chunk, problem = None, error.message
         if chunk is None:
@@ -203,7 +193,7 @@ class AsyncEventSource:
     async def _polled(self, run: models.RunObject) -> AsyncIterator[Told]:
         """The events of a run whose server gives no stream."""
         key = run_key(run)
-        if not is_one_of(run.status, AT_REST):
+        if run.status not in AT_REST:
             yield self._told(f"thread.run.{run.status}", run)
         run = await self.read_lost(key)
         gathering = self.reader.gathering
@@ -222,19 +212,17 @@ class AsyncEventSource:
         """Follows the run by polling; reads its steps and messages where the stream has not told all."""
         from facade._async.resources import AsyncMessages, AsyncSteps
 
-        gathering, left = self.reader.gathering, self._deadline.remaining_sec
-        with self._deadline:
-            run: models.RunObject = await self._follow(key, self._limits, self._deadline)
-            gathering.run = run
-            if self.reader.is_over:
-                return run
-            limits = self._limits._replace(deadline_sec=max(left(), 0.001))
-            settings = self._settings._replace(limits=limits)
-            try:
-                steps = AsyncSteps(self._pool, settings).all(key._asdict())
-                gathering.put(STEP, [step async for step in steps])
-                messages = AsyncMessages(self._pool, settings).all(key.thread_id, run_id=key.run_id)
-                gathering.put(MESSAGE, [message async for message in messages if message.run_id in (None, key.run_id)])
-            except APIError as error:
-                logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
+        gathering = self.reader.gathering
+        run = gathering.run = await self._runs._follow(Wait(key, self._limits, self._deadline))
+        if self.reader.is_over:
+            return run
+        limits = self._limits._replace(deadline_sec=max(self._deadline.remaining_sec(), 0.001))
+        settings = self._runs._settings._replace(limits=limits)
+        try:
+            steps = AsyncSteps(self._runs._pool, settings).all(key._asdict())
+            gathering.put(STEP, [step async for step in steps])
+            messages = AsyncMessages(self._runs._pool, settings).all(key.thread_id, run_id=key.run_id)
+            gathering.put(MESSAGE, [message async for message in messages if message.run_id in (None, key.run_id)])
+        except APIError as error:
+            logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
         return run

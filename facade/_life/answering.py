@@ -1,18 +1,23 @@
 """What a run waits for and how it is answered, without I/O: functions' outputs and approvals.
 
-`processing` is a generator, as `exchange` is: it yields what is to be done next (follow the run, call a function, ask
-for an approval, submit); whoever drives it sends back what that gave, or throws the exception that it raised.
+`processing` is a generator, as `waiting` is: it yields what is to be called next; whoever drives it sends back what the
+call gave, or throws what it raised.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Generator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from facade._arguments import field
-from facade._life.bodies import as_json, read_mapping
-from facade._life.waiting import goes_on
+from facade import _operations
+from facade._arguments import RunKey, RunLike, field, run_key
+from facade._exchange import Call
+from facade._life.bodies import as_json, make_body, read_mapping, secrets_in
+from facade._life.waiting import ENDED, Step, Steps, goes_on, is_ambiguous
+from facade._options import check_turns
+from facade.errors import APIError, BadRequestError
 
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
@@ -58,13 +63,13 @@ def awaited(run: Any) -> Awaited | None:
     return None
 
 
-def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str = "") -> None:
+def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str) -> None:
     """Refuses answers that a run does not wait for, where the run is given as one that says what it waits for.
 
     Raises:
         ValueError: it waits for none, or for other calls.
     """
-    run, name = getattr(run, "_json", run), name or kind
+    run = getattr(run, "_json", run)
     status = field(run, "status")
     if isinstance(run, str) or status is None or field(run, "run_id") is not None:  # something that names a run only
         return
@@ -83,24 +88,7 @@ def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str = ""
         raise ValueError(f"{name} lacks {', '.join(map(repr, missing))}: all that run {run_id!r} waits for go at once")
 
 
-def check_functions(functions: Any) -> None:
-    """Refuses what is no mapping of names to functions.
-
-    Raises:
-        TypeError: it is none.
-    """
-    for name, function in read_mapping("functions", functions).items():
-        if not callable(function):
-            raise TypeError(f"functions[{name!r}] is a {type(function).__name__}, which cannot be called")
-
-
-def still_waits(run: RunObject, given: Collection[str]) -> bool:
-    """Whether a run waits for an answer to one of these calls."""
-    waits = awaited(run)
-    return waits is not None and any(call_id in given for call_id in waits.ids(True))
-
-
-def read_answers(kind: Kind, given: Any, name: str = "") -> dict[str, dict[str, Any]]:
+def read_answers(kind: Kind, given: Any, name: str) -> dict[str, dict[str, Any]]:
     """What a caller answers, as it is sent, by the calls' ids.
 
     Args:
@@ -114,7 +102,6 @@ def read_answers(kind: Kind, given: Any, name: str = "") -> dict[str, dict[str, 
         TypeError, ValueError: there is none, an id is no id, an output has no JSON form, or an approval does not say
             whether it approves.
     """
-    name = name or kind
     if kind == "outputs" and isinstance(given, (list, tuple)):
         pairs = [(field(item, "tool_call_id"), field(item, "output")) for item in given]
     elif isinstance(given, Mapping):
@@ -129,14 +116,19 @@ def read_answers(kind: Kind, given: Any, name: str = "") -> dict[str, dict[str, 
             raise TypeError(f"{name} names a call by a {type(call_id).__name__}; its id is a str")
         if not call_id.strip() or call_id in answers:
             raise ValueError(f"{name} has {call_id!r} twice" if call_id.strip() else f"{name} has a blank call id")
-        said = {"output": output_text(f"{name}[{call_id!r}]", value)} if kind == "outputs" else value
-        said = dict(said) if isinstance(said, Mapping) else {"approve": said}
-        if kind == "approvals" and "approve" not in said:
-            raise ValueError(f"{name}[{call_id!r}] does not say `approve`: True or False")
-        if kind == "approvals" and not isinstance(said["approve"], bool):
-            raise TypeError(f"{name}[{call_id!r}] approves with True or False, not {type(said['approve']).__name__}")
+        where = f"{name}[{call_id!r}]"
+        said = {"output": output_text(where, value)} if kind == "outputs" else _approval(where, value)
         answers[call_id] = {"tool_call_id": call_id, **said}
     return answers
+
+
+def _approval(name: str, value: Any) -> dict[str, Any]:
+    said = dict(value) if isinstance(value, Mapping) else {"approve": value}
+    if "approve" not in said:
+        raise ValueError(f"{name} does not say `approve`: True or False")
+    if not isinstance(said["approve"], bool):
+        raise TypeError(f"{name} approves with True or False, not {type(said['approve']).__name__}")
+    return said
 
 
 def output_text(name: str, output: Any) -> str:
@@ -148,108 +140,141 @@ def output_text(name: str, output: Any) -> str:
     return output if isinstance(output, str) else as_json(name, output, ascii_only=False)
 
 
-class Follow(NamedTuple):
-    """Wait for the run; send it back when it does not go on."""
+class Write(NamedTuple):
+    """A call of which it can be seen, where it failed, whether it did its work all the same.
 
-    goes_on: Callable[[RunObject], bool]
+    Attributes:
+        call: what to send
+        key: the run that it is about
+        may_be_done: whether it may have done its work, by the error
+        is_done: whether it has, by the run as it is then
+    """
 
-
-class Invoke(NamedTuple):
-    """Call a function; send back what it gives, or throw what it raises."""
-
-    function: Callable[..., Any]
-    arguments: dict[str, Any]
-
-
-class Decide(NamedTuple):
-    """Ask whether a call is approved; send back what is said."""
-
-    call: Any
+    call: Call[RunObject]
+    key: RunKey
+    may_be_done: Callable[[APIError], bool]
+    is_done: Callable[[RunObject], bool]
 
 
-class Submit(NamedTuple):
-    """Submit the answers of one turn."""
+def answering(
+    kind: Kind, run: RunLike, thread_id: str | None, given: Any, *, is_stream: bool = False, name: str = ""
+) -> Write:
+    """What answers the calls that a run waits for.
 
-    run: RunObject
-    kind: Kind
-    answers: dict[str, Any]
+    Args:
+        kind, given: as of `read_answers`
+        run, thread_id: the run; it is checked against the answers where it says what it waits for
+        is_stream: whether the answer may be a stream
+        name: the parameter's name where it is not the kind's
+    """
+    key, answers = run_key(run, thread_id), read_answers(kind, given, name or kind)
+    check_awaited(run, answers, kind, name or kind)
+    body = make_body({f"tool_{kind}": list(answers.values()), "stream": is_stream or None})
+    call = _operations.submit_tool_outputs(key, body)._replace(secrets=tuple(secrets_in(answers)))
+    return Write(call, key, is_ambiguous, partial(_waits_no_more, frozenset(answers)))
 
 
-Step = Follow | Invoke | Decide | Submit
+def cancelling(run: RunLike, thread_id: str | None) -> Write:
+    """What asks for a run to be stopped; where a repetition is refused the first one may have done its work."""
+    key = run_key(run, thread_id)
+    return Write(
+        _operations.cancel_run(key),
+        key,
+        lambda error: isinstance(error, BadRequestError) and error.attempts > 1,
+        lambda run: run.status in (*ENDED, "cancelling"),
+    )
+
+
+def _waits_no_more(answered: Collection[str], run: RunObject) -> bool:
+    """Whether a run waits for an answer to none of these calls."""
+    waits = awaited(run)
+    return waits is None or not any(call_id in answered for call_id in waits.ids(True))
 
 
 def processing(
-    functions: Mapping[str, Callable[..., Any]], *, may_decide: bool, max_turns: int, report_errors: bool
-) -> Generator[Step, Any, RunObject]:
+    functions: Mapping[str, Callable[..., Any]],
+    approve: Callable[[Any], Any] | None,
+    follow: Callable[[Callable[[RunObject], bool]], Any],
+    submit: Callable[[RunObject, Kind, dict[str, Any]], Any],
+    *,
+    max_turns: int,
+    report_errors: bool,
+) -> Steps:
     """Carries a run on as long as it waits for what can be answered here.
 
     Args:
         functions: by their names
-        may_decide: whether there is somebody to ask for approvals
+        approve: is asked for approvals; None: there is nobody to ask
+        follow: waits as long as a run goes on by what it is given, and gives the run
+        submit: submits the answers of one turn
         max_turns: how often answers are submitted at most
         report_errors: whether a function's exception is told to the model, not raised
 
     Returns:
         The run at rest; or waiting, where what it waits for cannot be answered, or not once more.
+
+    Raises:
+        TypeError, ValueError: at once: what are no functions, or no number of turns.
     """
     from openai_thread_runs_api.models import RequiredMcpToolCall
 
-    def is_at_work(run: RunObject) -> bool:
-        return goes_on(run) or _is_servers_turn(run, answered)
-
-    answered: set[str] = set()
+    check_turns("max_turns", max_turns)
+    given = {f"functions[{name!r}]": function for name, function in read_mapping("functions", functions).items()}
+    for name, function in {**given, "approve": approve or print}.items():
+        if not callable(function):
+            raise TypeError(f"{name} is a {type(function).__name__}, which cannot be called")
+    answers: dict[str, Any] = {}
     turns = 0
     while True:
-        run: RunObject = yield Follow(is_at_work)
+        run: RunObject = yield partial(follow, partial(_is_at_work, answers))
         waits = awaited(run)
-        if waits is None or turns == max_turns or not _can_answer(waits, may_decide):
+        if waits is None or turns == max_turns or not _can_answer(waits, approve is not None):
             return run
-        answers: dict[str, Any] = {}
+        answers = {}
         for call in waits.calls:
-            if waits.kind == "approvals":
-                answers[call["id"]] = (yield Decide(RequiredMcpToolCall.from_dict(call))) is True
+            if approve is not None and waits.kind == "approvals":
+                answers[call["id"]] = (yield partial(approve, RequiredMcpToolCall.from_dict(call))) is True
             elif call.get("type") not in SERVER_CALLS:
-                answers[call["id"]] = yield from _output(call, functions, report_errors)
-        yield Submit(run, waits.kind, answers)
-        answered = set(answers)
+                answers[call["id"]] = yield from _result(call["function"], functions, report_errors)
+        yield partial(submit, run, waits.kind, answers)
         turns += 1
 
 
 def _can_answer(waits: Awaited, may_decide: bool) -> bool:
     """Whether each of the calls has an id to answer it by, and is of a kind that is answered here."""
-    ids = waits.ids(True)
-    if not ids or len(set(ids)) < len(waits.calls) or (waits.kind == "approvals" and not may_decide):
+    if not waits.calls or len(set(waits.ids(True))) < len(waits.calls):
         return False
-    return waits.kind == "approvals" or all(_is_function(c) or c.get("type") in SERVER_CALLS for c in waits.calls)
+    if waits.kind == "approvals":
+        return may_decide
+    kinds = (None, "function")
+    return all(
+        call.get("type") in SERVER_CALLS or (call.get("type") in kinds and isinstance(call.get("function"), Mapping))
+        for call in waits.calls
+    )
 
 
-def _is_function(call: Mapping[str, Any]) -> bool:
-    return call.get("type") in (None, "function") and isinstance(call.get("function"), Mapping)
-
-
-def _is_servers_turn(run: RunObject, answered: set[str]) -> bool:
-    """Whether a run waits for its own server only: whatever else it waited for was answered."""
+def _is_at_work(answered: Collection[str], run: RunObject) -> bool:
+    """Whether a run goes on, or waits for its own server only: whatever else it waited for was answered."""
     waits = awaited(run)
-    if waits is None or waits.kind != "outputs" or not waits.calls:
-        return False
-    mine = waits.ids(False)
-    others = [call for call in waits.calls if field(call, "type") not in SERVER_CALLS]
-    return len(others) < len(waits.calls) and len(mine) == len(others) and set(mine) <= answered
+    if waits is None or waits.kind != "outputs":
+        return goes_on(run)
+    others = [field(call, "id") for call in waits.calls if field(call, "type") not in SERVER_CALLS]
+    return len(others) < len(waits.calls) and all(call_id in list(answered) for call_id in others)
 
 
-def _output(
-    call: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], report_errors: bool
-) -> Generator[Invoke, Any, str]:
+def _result(
+    function: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], report_errors: bool
+) -> Generator[Step, Any, str]:
     """What a function call's output is; what the model did wrong is told to the model."""
-    name = call["function"].get("name")
+    name = function.get("name")
     if not isinstance(name, str) or name not in functions:
         return _told(f"there is no function {name!r}; there are: {', '.join(functions)}")
     try:
-        arguments = _arguments(call["function"].get("arguments"))
+        arguments = _arguments(function.get("arguments"))
     except ValueError as error:
         return _told(f"the arguments of {name} are not a JSON object: {error}")
     try:
-        return output_text(f"the output of {name}", (yield Invoke(functions[name], arguments)))
+        return output_text(f"the output of {name}", (yield partial(functions[name], **arguments)))
     except Exception as error:
         if not report_errors:
             raise
@@ -276,4 +301,4 @@ def _arguments(text: Any) -> dict[str, Any]:
         raise ValueError("they are nested too deep") from None
     if not isinstance(arguments, dict):
         raise ValueError("they are something else")
-    return dict(arguments)
+    return arguments

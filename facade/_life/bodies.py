@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from facade._arguments import check_id
+from facade import _operations
+from facade._arguments import ThreadLike, check_id, include_values, thread_key
+from facade._exchange import Call
 from facade._options import LimitOptions, refuse_unknown
+
+if TYPE_CHECKING:
+    from openai_thread_runs_api.models import RunObject
 
 MAX_METADATA = 16
 MAX_METADATA_KEY = 64
@@ -63,31 +68,37 @@ class NewThreadFields(ThreadRunFields, total=False):
 
 
 def creation(
-    method: str, kind: type[ThreadRunFields], assistant_id: str, given: Mapping[str, Any], is_stream: bool
-) -> tuple[bytes, Any, LimitOptions]:
-    """What starts a run, of what a method was given.
+    method: str, assistant_id: str, given: Mapping[str, Any], *thread: ThreadLike
+) -> tuple[Call[RunObject], LimitOptions]:
+    """What starts a run, of what a method was given: the call, and the options of it.
 
-    Returns:
-        The body, what is to be included, and the options of the call.
+    Args:
+        method: its name, which says whether a stream is asked for
+        assistant_id: who runs
+        given: the fields and options
+        thread: where it runs; none: on a new one
 
     Raises:
         TypeError, ValueError: there is no such field, or one cannot be sent.
     """
+    known = (RunFields if thread else NewThreadFields).__annotations__
     for name in given:
-        if name not in kind.__annotations__:
-            refuse_unknown(method, name, kind.__annotations__)
-    options = {name: value for name, value in given.items() if name in LimitOptions.__annotations__}
+        if name not in known:
+            refuse_unknown(f"runs.{method}", name, known)
+    options: Any = {name: value for name, value in given.items() if name in LimitOptions.__annotations__}
     fields = {name: value for name, value in given.items() if name not in options}
     include, additional_body = fields.pop("include", ()), fields.pop("additional_body", None)
     check_metadata("metadata", fields.get("metadata"))
     if fields.get("thread") is not None:
         check_metadata("thread['metadata']", read_mapping("thread", fields["thread"]).get("metadata"))
-    fields = {
-        "assistant_id": check_id("assistant_id", assistant_id, "assistant"),
-        **fields,
-        "stream": is_stream or None,
-    }
-    return make_body(fields, additional_body), include, options  # type: ignore[return-value]
+    fields["assistant_id"] = check_id("assistant_id", assistant_id, "assistant")
+    fields["stream"] = method.startswith("stream") or None
+    body = make_body(fields, additional_body)
+    if thread:
+        call = _operations.create_run(thread_key(*thread), body, include_values(include))
+    else:
+        call = _operations.create_thread_and_run(body)
+    return call._replace(secrets=tuple(secrets_in(given))), options
 
 
 def make_body(fields: Mapping[str, Any], additional_body: Any = None) -> bytes:

@@ -10,7 +10,7 @@ from facade._auth import Redact
 from facade._exchange import one_line
 from facade._life.events import EventParser, RawEvent
 from facade._life.gathering import Gathering
-from facade._life.waiting import ENDED, is_one_of
+from facade._life.waiting import ENDED
 from facade.errors import APIResponseError, StreamError
 
 AT_REST = (*ENDED, "requires_action")
@@ -68,8 +68,7 @@ class StreamReader:
                 continue
             data, texts = self.gathering.take(name, _read(name, raw.data), len(raw.data))
             self.is_over = name.startswith("thread.run.") and (
-                is_one_of(name.removeprefix("thread.run."), AT_REST)
-                or (data is self.gathering.run and is_one_of(data.status, AT_REST))
+                name.removeprefix("thread.run.") in AT_REST or (data is self.gathering.run and data.status in AT_REST)
             )
             yield Event(name, data), texts
             if self.is_over:

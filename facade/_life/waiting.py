@@ -1,18 +1,20 @@
 """Follows a run until it rests, without I/O: when to ask next, which errors to ride out, and when time is up.
 
-`waiting` is a generator, as `exchange` is: it yields a `Poll` to ask, a `Pause` to wait or a `Cancel` to send; whoever
-drives it sends back what the poll gave, or throws the `APIError` for which it gave nothing.
+`waiting` is a generator, as `exchange` is: it yields what is to be called next; whoever drives it sends back what the
+call gave, or throws what it raised.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from facade._exchange import MAX_WAIT_SEC, Clock, Deadline, Pause, is_throttled, one_line
-from facade._options import MAX_SEC
+from facade._arguments import RunKey, field
+from facade._exchange import MAX_WAIT_SEC, Clock, Deadline, is_throttled, one_line
+from facade._options import MAX_SEC, Limits
 from facade.errors import (
     APIConnectionError,
     APIError,
@@ -25,6 +27,10 @@ from facade.errors import (
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
 
+Step = Callable[[], Any]
+Steps = Generator[Step, Any, "RunObject"]
+"""What follows a run: each step is to be called."""
+
 GOES_ON = ("queued", "in_progress", "cancelling")
 """The statuses of a run that is at work; every other, known or not, ends a wait."""
 
@@ -36,41 +42,41 @@ RIDDEN_OUT = 2
 MIN_HINT_SEC, MAX_HINT_SEC = 0.1, 60.0
 
 
-class Poll(NamedTuple):
-    """Read the run, within what is left of the whole wait; send back the run and the answer's headers."""
-
-
-class Cancel(NamedTuple):
-    """Send one cancel, whatever comes of it."""
-
-
-def is_one_of(status: Any, statuses: Collection[str]) -> bool:
-    """Whether a status, which a server may send as anything, is one of these."""
-    return isinstance(status, str) and status in statuses
-
-
 def goes_on(run: RunObject) -> bool:
     """Whether a run is at work."""
-    return is_one_of(run.status, GOES_ON)
+    return run.status in GOES_ON
+
+
+class Wait(NamedTuple):
+    """How a run is followed.
+
+    Attributes:
+        key: which run
+        limits: of each poll
+        deadline: of all waits together
+        poll_sec: the seconds between two polls; None: as the server says, else 1/3, 2/3, 1, after a minute up to 5
+        cancel_on_timeout: whether to cancel the run when time is up
+        goes_on: whether to wait on, for a run as just read
+    """
+
+    key: RunKey
+    limits: Limits
+    deadline: Deadline
+    poll_sec: float | None = None
+    cancel_on_timeout: bool = False
+    goes_on: Callable[[RunObject], bool] = goes_on
 
 
 def waiting(
-    run_id: str,
-    deadline: Deadline,
-    *,
-    poll_sec: float | None = None,
-    goes_on: Callable[[RunObject], bool] = goes_on,
-    cancel_on_timeout: bool = False,
-    clock: Clock = time.monotonic,
-) -> Generator[Poll | Pause | Cancel, Any, RunObject]:
-    """Waits for a run.
+    wait: Wait, poll: Step, pause: Callable[[float], Any], cancel: Step, clock: Clock = time.monotonic
+) -> Steps:
+    """Waits for a run; the deadline is running.
 
     Args:
-        run_id: for the error's text
-        deadline: of the whole wait; it is running
-        poll_sec: the seconds between two polls; None: as the server says, else 1/3, 2/3, 1, after a minute up to 5
-        goes_on: whether to wait on, for a run as just read
-        cancel_on_timeout: whether to cancel the run when time is up
+        wait: for which run, and how
+        poll: reads the run; gives it and the headers of the answer
+        pause: waits for so many seconds
+        cancel: sends one cancel, whatever comes of it
         clock: seconds that only go forward
 
     Returns:
@@ -80,37 +86,34 @@ def waiting(
         APITimeoutError: time is up; its `run` is the run as last read.
         APIError: of the third failed poll in a row, or at once where asking again would not help.
     """
-    began = clock()
+    began, deadline = clock(), wait.deadline
     run: RunObject | None = None
     headers: Mapping[str, str] = {}
     polls = failures = 0
     while True:
         asked_sec = 0.0
         try:
-            run, headers = yield Poll()
-            failures = 0
-            if not goes_on(run):
-                return run
+            run, headers = yield poll
         except APIError as error:
             failures += 1
             if not _may_pass(error) or (failures > RIDDEN_OUT and deadline.remaining_sec() > 0):
                 raise
             asked_sec = (isinstance(error, APIStatusError) and error.retry_after) or 0.0
-        pause_sec = max(asked_sec, poll_interval_sec(poll_sec, headers, polls, clock() - began))
+        else:
+            failures = 0
+            if not wait.goes_on(run):
+                return run
+        pause_sec = max(asked_sec, poll_interval_sec(wait.poll_sec, headers, polls, clock() - began))
+        left_sec = deadline.remaining_sec()
+        yield partial(pause, max(min(pause_sec, left_sec), 0.0))
         polls += 1
-        if pause_sec < deadline.remaining_sec():
-            yield Pause(pause_sec)
-            continue
-        if (left := deadline.remaining_sec()) > 0:
-            yield Pause(left)
-        break
-    if cancel_on_timeout:
-        yield Cancel()
+        if pause_sec >= left_sec:
+            break
+    if wait.cancel_on_timeout:
+        yield cancel
     status = "not read once" if run is None else f"still {run.status!r}"
-    late = APITimeoutError(
-        f"run {run_id!r} is {status} after deadline_sec={deadline.total_sec:g}; "
-        + ("its cancelling was asked for" if cancel_on_timeout else "it goes on: wait again, or cancel it")
-    )
+    then = "its cancelling was asked for" if wait.cancel_on_timeout else "it goes on: wait again, or cancel it"
+    late = APITimeoutError(f"run {wait.key.run_id!r} is {status} after deadline_sec={deadline.total_sec:g}; {then}")
     late.run, late.attempts = run, polls
     raise late
 
@@ -165,14 +168,11 @@ def check_ended(run: RunObject) -> None:
     Raises:
         RunFailedError: with the run.
     """
-    if not is_one_of(run.status, ENDED) or run.status == "completed":
+    if run.status not in ENDED or run.status == "completed":
         return
-    said = {**_mapping(run._json.get("incomplete_details")), **_mapping(run._json.get("last_error"))}
-    words = [str(said[name]) for name in ("code", "reason", "message") if isinstance(said.get(name), str)]
+    details = (run._json.get("last_error"), run._json.get("incomplete_details"))
+    said = [field(each, name) for name in ("code", "reason", "message") for each in details]
+    words = [word for word in said if isinstance(word, str)]
     failed = RunFailedError(one_line(": ".join([f"run {run.id!r} is {run.status}", *words])))
     failed.run = run
     raise failed
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

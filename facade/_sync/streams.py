@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from facade import _operations
 from facade._arguments import RunKey, run_key
 from facade._exchange import Call, Deadline
 from facade._life.gathering import MESSAGE, STEP
 from facade._life.streaming import AT_REST, Event, StreamReader
-from facade._life.waiting import is_one_of
-from facade._options import Limits, Settings, models
+from facade._life.waiting import Wait
+from facade._options import Limits, models
 from facade.errors import APIConnectionError, APIError, APITimeoutError, StreamCutError
 
 if TYPE_CHECKING:
-    from facade._sync.pool import Pool
+    from facade._sync.lifecycle import RunLife
 
 logger = logging.getLogger("facade")
 
@@ -38,11 +39,12 @@ class RunStream(Iterator[Event]):
     `deadline_sec` in all, and what the method that gave the stream raises.
     """
 
-    def __init__(self, source: EventSource, run: RunKey | None) -> None:
-        self._source, self._key = source, run
+    def __init__(self, runs: RunLife, call: Call[Any], limits: Limits, run: RunKey | None = None) -> None:
+        self._source, self._key = EventSource(runs, call, limits), run
         self._failure: APIError | None = None
         self._has_begun = self._is_closed = False
         self._events: Any = self._source.events()
+        self._texts: tuple[str, ...] = ()
 
     @property
     def run(self) -> models.RunObject | None:
@@ -64,24 +66,18 @@ class RunStream(Iterator[Event]):
         return self
 
     def __next__(self) -> Event:
-        return (self._next())[0]
-
-    def text(self) -> Iterator[str]:
-        """The pieces of text that the assistant writes, as they come; whatever else comes is gathered."""
-        while True:
-            try:
-                _, texts = self._next()
-            except StopIteration:
-                return
-            for text in texts:
-                yield text
-
-    def _next(self) -> Told:
         self._begin()
         told = self._advance()
         if told is None:
             raise StopIteration
-        return told
+        event, self._texts = told
+        return event
+
+    def text(self) -> Iterator[str]:
+        """The pieces of text that the assistant writes, as they come; whatever else comes is gathered."""
+        for _ in self:
+            for text in self._texts:
+                yield text
 
     def _begin(self) -> None:
         if not self._has_begun and not self._is_closed:
@@ -117,7 +113,7 @@ class RunStream(Iterator[Event]):
                 pass
         if self._failure is not None and not isinstance(self._failure, StreamCutError):
             raise self._failure
-        if self.run is not None and is_one_of(self.run.status, AT_REST):
+        if self.run is not None and self.run.status in AT_REST:
             return self.run
         key = self._key if self.run is None else run_key(self.run, self._key and self._key.thread_id)
         if key is None:
@@ -148,23 +144,17 @@ class RunStream(Iterator[Event]):
 class EventSource:
     """Where a stream's events come from; apart from the stream, so that one that nobody holds any more is let go."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        settings: Settings,
-        call: Call[Any],
-        limits: Limits,
-        follow: Callable[..., Any],
-    ) -> None:
-        self._pool, self._settings, self._call, self._limits, self._follow = pool, settings, call, limits, follow
+    def __init__(self, runs: RunLife, call: Call[Any], limits: Limits) -> None:
+        self._runs, self._call, self._limits = runs, call, limits
         self._deadline = Deadline(limits.deadline_sec)
-        self.reader = StreamReader(settings.max_response_bytes)
+        self.reader = StreamReader(runs._settings.max_response_bytes)
         self.opened: Any = None
 
     def events(self) -> Iterator[Told]:
         """The events; first of all, once an answer has begun, one that is none."""
+        call = _operations.as_stream(self._call)
         with self._deadline:
-            answer = self._pool.run(self._call, self._settings, self._limits, self._deadline)
+            answer = self._runs._pool.run(call, self._runs._settings, self._limits, self._deadline)
         if not hasattr(answer, "redact"):  # the run itself
             yield Event("", None), ()
             for told in self._polled(answer):
@@ -192,7 +182,7 @@ class EventSource:
         except APITimeoutError:
             raise
         except APIConnectionError as error:
-            if self._pool.is_closed:
+            if self._runs._pool.is_closed:
                 raise
             chunk, problem = None, error.message
         if chunk is None:
@@ -204,7 +194,7 @@ class EventSource:
     def _polled(self, run: models.RunObject) -> Iterator[Told]:
         """The events of a run whose server gives no stream."""
         key = run_key(run)
-        if not is_one_of(run.status, AT_REST):
+        if run.status not in AT_REST:
             yield self._told(f"thread.run.{run.status}", run)
         run = self.read_lost(key)
         gathering = self.reader.gathering
@@ -223,19 +213,17 @@ class EventSource:
         """Follows the run by polling; reads its steps and messages where the stream has not told all."""
         from facade._sync.resources import Messages, Steps
 
-        gathering, left = self.reader.gathering, self._deadline.remaining_sec
-        with self._deadline:
-            run: models.RunObject = self._follow(key, self._limits, self._deadline)
-            gathering.run = run
-            if self.reader.is_over:
-                return run
-            limits = self._limits._replace(deadline_sec=max(left(), 0.001))
-            settings = self._settings._replace(limits=limits)
-            try:
-                steps = Steps(self._pool, settings).all(key._asdict())
-                gathering.put(STEP, [step for step in steps])
-                messages = Messages(self._pool, settings).all(key.thread_id, run_id=key.run_id)
-                gathering.put(MESSAGE, [message for message in messages if message.run_id in (None, key.run_id)])
-            except APIError as error:
-                logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
+        gathering = self.reader.gathering
+        run = gathering.run = self._runs._follow(Wait(key, self._limits, self._deadline))
+        if self.reader.is_over:
+            return run
+        limits = self._limits._replace(deadline_sec=max(self._deadline.remaining_sec(), 0.001))
+        settings = self._runs._settings._replace(limits=limits)
+        try:
+            steps = Steps(self._runs._pool, settings).all(key._asdict())
+            gathering.put(STEP, [step for step in steps])
+            messages = Messages(self._runs._pool, settings).all(key.thread_id, run_id=key.run_id)
+            gathering.put(MESSAGE, [message for message in messages if message.run_id in (None, key.run_id)])
+        except APIError as error:
+            logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
         return run
