@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,7 +21,7 @@ def make_request(call: Call[Any], settings: Settings, credentials: Credentials) 
     """One attempt's request."""
     import httpcore
 
-    route, headers = settings.route, credentials.headers
+    route, headers, target = settings.route, credentials.headers, settings.target(call.path, call.query)
     if call.is_stream:  # what is compressed comes late
         headers = [header for header in headers if header[0] not in (b"Accept", b"Accept-Encoding")]
         headers += [(b"Accept", b"text/event-stream, application/json"), (b"Accept-Encoding", b"identity")]
@@ -31,27 +29,19 @@ def make_request(call: Call[Any], settings: Settings, credentials: Credentials) 
         headers = [*headers, (b"Content-Type", b"application/json")]
     if call.body is not None:
         headers = [*headers, (b"Content-Length", b"%d" % len(call.body))]
-    url = httpcore.URL(
-        scheme=route.scheme, host=route.host, port=route.port, target=settings.target(call.path, call.query)
-    )
+    url = httpcore.URL(scheme=route.scheme, host=route.host, port=route.port, target=target)
     return httpcore.Request(call.method, url, headers=headers, content=call.body)
 
 
-def as_httpx(request: httpcore.Request, limit_sec: float | None) -> httpx.Request:
+def as_httpx(request: Any, limit_sec: float | None) -> httpx.Request:
     """A request as a transport of the caller's own takes it."""
     import httpx
 
-    url = httpx.URL(
-        scheme=request.url.scheme.decode(),
-        host=request.url.host.decode(),
-        port=request.url.port,
-        raw_path=request.url.target,
-    )
+    scheme, host = request.url.scheme.decode(), request.url.host.decode()
+    url = httpx.URL(scheme=scheme, host=host, port=request.url.port, raw_path=request.url.target)
     timeout = dict.fromkeys(("connect", "read", "write", "pool"), limit_sec)
-    body = b"".join(request.stream) if isinstance(request.stream, Iterable) else b""
-    return httpx.Request(
-        request.method.decode(), url, headers=request.headers, content=body, extensions={"timeout": timeout}
-    )
+    method, body = request.method.decode(), b"".join(request.stream)
+    return httpx.Request(method, url, headers=request.headers, content=body, extensions={"timeout": timeout})
 
 
 class Answer:
@@ -63,23 +53,11 @@ class Answer:
         redact: blanks secrets in a text that the server wrote
     """
 
-    __slots__ = (
-        "_chunks",
-        "_decoder",
-        "_left",
-        "_max_bytes",
-        "_problem",
-        "_redact",
-        "headers",
-        "is_good",
-        "status_code",
-    )
-
     def __init__(self, status_code: int, headers: list[tuple[bytes, bytes]], max_bytes: int, redact: Redact) -> None:
         self.status_code = status_code
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         self.is_good = 200 <= status_code < 300
-        self._redact = redact
+        self.redact = redact
         self._chunks: list[bytes] = []
         self._max_bytes = self._left = max_bytes
         self._problem: APIResponseError | None = None
@@ -119,77 +97,69 @@ class Answer:
         if self.is_good and self._problem is not None:
             return self._problem
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        return Reply(self.status_code, self.headers, body, self._redact)
+        return Reply(self.status_code, self.headers, body, self.redact)
 
 
 def failure(
+    error: Exception,
     call: Call[Any],
     settings: Settings,
-    error: Exception,
-    answer: Answer | None,
     redact: Redact,
-    timed_out_by: tuple[float | None, str] | None,
-    has_sent: bool = True,
-) -> Reply | APIError:
+    bound: tuple[float | None, str],
+    wire: Any,
+    is_closed: bool,
+    answer: Answer | None = None,
+) -> Reply | APIError | None:
     """What became of an attempt that an error ended: its status where one came that is no 2xx, else our own error.
 
     Args:
         error: the transport's; it is not kept, since it may lead to the key
+        call, settings, redact: what was asked, by whom
+        bound: the time limit, and what set it
+        wire: what it was asked on
+        is_closed: whether the client is closed
         answer: what came of an answer
-        timed_out_by: the limit that passed, and what set it; None where none did
-        has_sent: whether anything of the request was sent, be it to a proxy
+
+    Returns:
+        None where the error is no transport's but a fault in the program.
     """
-    if answer is not None and not answer.is_good:
+    # The names of its classes that are httpcore's; or httpx's, which a transport of the caller's own raises.
+    kinds = {
+        kind.__name__ for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in ("httpcore", "httpx")
+    }
+    if not kinds and not isinstance(error, OSError):
+        return None
+    is_connecting = not kinds.isdisjoint(("ConnectError", "ConnectTimeout", "ProxyError"))
+    sent: bool = wire.has_sent and not is_connecting
+    has_passed = wire.limit_has_passed()
+    if wire.is_aborted and is_closed:
+        problem, sent = APIConnectionError("the client was closed while this request was under way"), True
+    elif answer is not None and not answer.is_good:
         return answer.reply()
-    if timed_out_by is None and _is(error, "TimeoutException"):
-        timed_out_by = (None, "a limit of the transport's own")
-    name = type(error).__name__
-    if timed_out_by is not None:
-        limit_sec, bound = timed_out_by
-        what = f"no whole answer in {limit_sec:.3g} s" if limit_sec else "no time was left"
-        late = APITimeoutError(f"{what} ({bound}); allow more time, or look at the server")
-        return _about(call, late, has_sent and name != "ConnectTimeout")
-    what = redact(one_line(re.sub(r"\[Errno -?\d+\] ", "", str(error)))) or type(error.__cause__ or error).__name__
-    if not _is(error, "ConnectError", "ProxyError", "ConnectTimeout"):
-        return _about(call, APIConnectionError(f"no whole answer came ({name}: {what})"), has_sent)
-    where = settings.base.split("//")[1].split("/")[0]
-    advice = "is the server running, and is api_base right?"
-    if urlsplit(settings.base).hostname == OPENAI_HOST:
+    elif has_passed or "TimeoutException" in kinds:
+        limit_sec, limited_by = bound if has_passed else (None, "a limit of the transport's own")
+        late = f"no whole answer in {limit_sec:.3g} s" if limit_sec else "no time was left"
+        problem = APITimeoutError(f"{late} ({limited_by}); allow more time, or look at the server")
+    else:
+        what = redact(one_line(re.sub(r"\[Errno -?\d+\] ", "", str(error)))) or type(error.__cause__ or error).__name__
+        text = f"no whole answer came ({type(error).__name__}: {what})"
+        if is_connecting:
+            text = _no_connection(settings, what)
+        problem = APIConnectionError(text)
+    call.about(problem)
+    problem.sent = sent
+    return problem
+
+
+def _no_connection(settings: Settings, what: str) -> str:
+    base, advice = urlsplit(settings.base), "is the server running, and is api_base right?"
+    if base.hostname == OPENAI_HOST:
         advice = CLOSED
     elif "WRONG_VERSION_NUMBER" in what:
         advice = "does it speak http:// only?"
     elif settings.route.proxy is not None:
         advice = f"is the proxy of {settings.route.proxy.said_by} right?"
-    return _about(call, APIConnectionError(f"cannot connect to {where} ({what}): {advice}"), False)
-
-
-def _about(call: Call[Any], error: APIError, sent: bool) -> APIError:
-    call.about(error)
-    error.sent = sent
-    return error
-
-
-def closed_error(call: Call[Any]) -> APIError:
-    """The error of an attempt whose client was closed meanwhile."""
-    return _about(call, APIConnectionError("the client was closed while this request was under way"), True)
-
-
-def _is(error: Exception, *names: str) -> bool:
-    """Whether an error is one of these of httpcore's, or of httpx's, which a transport of the caller's own raises."""
-    modules = [sys.modules[name] for name in ("httpcore", "httpx") if name in sys.modules]
-    return isinstance(error, tuple(getattr(module, name) for module in modules for name in names))
-
-
-def is_transport_error(error: Exception) -> bool:
-    """Whether an error is a transport's, not a fault in the program."""
-    common = ("TimeoutException", "NetworkError", "ProtocolError", "ProxyError", "UnsupportedProtocol")
-    return isinstance(error, OSError) or _is(error, *common) or _is_httpx(error)
-
-
-def _is_httpx(error: Exception) -> bool:
-    """Whether an error is one that only httpx's own layers raise, below a transport of the caller's own."""
-    httpx = sys.modules.get("httpx")
-    return httpx is not None and isinstance(error, (httpx.RequestError, httpx.InvalidURL, httpx.StreamError))
+    return f"cannot connect to {base.netloc} ({what}): {advice}"
 
 
 def deadline_error(deadline: Deadline) -> APITimeoutError:

@@ -8,15 +8,56 @@ import time
 from collections import deque
 from typing import Any, TypeVar
 
+import httpcore
+
 from facade._auth import Credentials, Redact, Secret, also_redacting, redacting
 from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
-from facade._http import Answer, closed_error, failure, is_transport_error, make_request
-from facade._network_sync import CancelToken, Connection, first_home, home, pause, settle
+from facade._http import Answer, as_httpx, failure, make_request
+from facade._network_sync import CancelToken, Wire, first_home, home, pause, settle
 from facade._options import Limits, Settings
 from facade._route import KEEP_SEC, Route
 from facade.errors import APIError, ConfigurationError
 
 T = TypeVar("T")
+
+
+class Connection:
+    """One connection, used by one attempt at a time.
+
+    Args:
+        route: where it leads; a transport of the caller's own has the place of the network
+
+    Attributes:
+        wire: what it goes over: its time limit, and how it is dropped
+    """
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.wire = Wire()
+        self._http: httpcore.ConnectionInterface | None = None
+        if route.transport is None:
+            pool = httpcore.ConnectionPool(**route.pool_options(), network_backend=self.wire)
+            self._http = pool.create_connection(route.origin())
+
+    def send(self, request: httpcore.Request, limit_sec: float | None) -> Any:
+        """Sends a request; gives the answer (as httpcore does) as soon as its head has come."""
+        if self._http is None:
+            self.wire.has_sent = True
+            given = self.route.transport.handle_request(as_httpx(request, limit_sec))
+            return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
+        self.wire.incoming.answer_begins()
+        response = self._http.handle_request(request)
+        self.wire.incoming.body_begins(response.headers)
+        return response
+
+    def may_be_kept(self) -> bool:
+        """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
+        is_idle: bool = self._http is not None and self._http.is_idle()
+        return is_idle and self.wire.incoming.is_at_end and not self.wire.is_aborted
+
+    def is_alive(self) -> bool:
+        """Whether it can still be used, after nobody did for a while."""
+        return self._http is not None and self._http.is_available() and not self._http.has_expired()
 
 
 class Pool:
@@ -53,13 +94,14 @@ class Pool:
             except IndexError:  # another thread was faster: there is no lock, which an interrupted thread might hold
                 break
             if not connection.is_alive():
-                connection.close()
+                connection.wire.close()
                 connection = None
         if connection is None:
             connection = Connection(route)
+        connection.wire.has_sent = False
         self._busy.add(connection)
         if self.is_closed:  # in this very moment, by another thread, which may not have seen this connection
-            connection.abort()
+            connection.wire.abort()
         return connection
 
     def release(self, connection: Connection, keep: bool) -> None:
@@ -69,27 +111,24 @@ class Pool:
             connection: what was acquired
             keep: whether its attempt ended as it should; where not, or where bytes are left over, it is closed
         """
-        if connection not in self._busy or self.is_closed:  # acquired elsewhere, or closed meanwhile
-            self._busy.discard(connection)
-            connection.close()
-            return
+        is_ours: bool = connection in self._busy and not self.is_closed  # else acquired elsewhere, or closed meanwhile
         self._busy.discard(connection)
-        if not keep or not connection.may_be_kept():
-            connection.close()
+        if not (keep and is_ours and connection.may_be_kept()):
+            connection.wire.close()
             return
         now = time.monotonic()
         self._idle.setdefault(connection.route, deque()).append((now, connection))
         with contextlib.suppress(IndexError):  # as above
             for idle in list(self._idle.values()):
                 while idle and idle[0][0] < now - KEEP_SEC:
-                    idle.popleft()[1].close()
+                    idle.popleft()[1].wire.close()
 
     def close(self) -> None:
         """Closes all connections; what is under way ends with an error, and what is asked afterwards is refused."""
         self.is_closed = True
         if self._home == home():
             for connection in list(self._busy):
-                connection.abort()
+                connection.wire.abort()
             self.close_idle()
         self._idle, self._busy = {}, set()
 
@@ -98,7 +137,7 @@ class Pool:
         idle, self._idle = self._idle, {}
         for connections in idle.values():
             for _, connection in connections:
-                connection.close()
+                connection.wire.close()
 
     def run(
         self,
@@ -140,45 +179,43 @@ class Pool:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
         redact: Redact = str
         answer: Answer | None = None
-        keep = False
         opened: OpenStream | None = None
+        keep = False
         bound = attempt.limit()
         connection = self.acquire(settings.route)
+        wire = connection.wire
         try:
             credentials = settings.auth.fixed_credentials and settings.auth.fixed_credentials()
             if credentials is None:
-                with connection.time_limit(bound[0]):
+                with wire.time_limit(bound[0]):
                     credentials = _ask_for_key(settings)
                 bound = attempt.limit()
             redact = also_redacting(credentials.redact, call.secrets) if call.secrets else credentials.redact
             reset = redacting.set(redact)
             try:
-                with connection.time_limit(bound[0]):
+                with wire.time_limit(bound[0]):
                     if token is not None:
-                        token.watch(connection)
-                    request = make_request(call, settings, credentials)
-                    status_code, headers = connection.send(request)
-                    answer = Answer(status_code, headers, settings.max_response_bytes, redact)
+                        token.watch(wire)
+                    response = connection.send(make_request(call, settings, credentials), bound[0])
+                    answer = Answer(response.status, response.headers, settings.max_response_bytes, redact)
                     if call.is_stream and answer.is_event_stream:
-                        opened = OpenStream(self, connection, call, settings, attempt, answer.headers, redact)
-                        return Reply(status_code, answer.headers, b"", redact, opened)
+                        opened = OpenStream(self, connection, response, call, settings, attempt, answer)
+                        return Reply(response.status, answer.headers, b"", redact, opened)
                     try:
-                        for chunk in connection.response.stream:
+                        for chunk in response.stream:
                             if not answer.feed(chunk):
                                 break
                     finally:
-                        connection.finish()
+                        response.close()
                     keep = True
                 return answer.reply()
             finally:
                 redacting.reset(reset)
         except Exception as error:
-            if not is_transport_error(error):
+            problem = failure(error, call, settings, redact, bound, wire, self.is_closed, answer)
+            if problem is None:
                 raise
-            if connection.is_aborted and self.is_closed:
-                return closed_error(call)
-            timed_out_by = bound if connection.limit_has_passed() else None
-            return failure(call, settings, error, answer, redact, timed_out_by, connection.has_sent)
+            return problem
         finally:
             if token is not None:
                 token.watch(None)
@@ -190,25 +227,28 @@ class OpenStream:
     """An event stream whose head has come: gives the rest as it comes, and holds a connection until it is closed.
 
     Args:
-        pool, connection: what was acquired, and where
+        pool, connection, response: what was acquired, and where; what came on it
         call, settings, attempt: what was asked, by whom; each chunk may take what the attempt may
-        headers: of the answer
-        redact: blanks secrets in a text that the server wrote
+        answer: its head
+
+    Attributes:
+        headers, redact: of the answer
     """
 
     def __init__(
         self,
         pool: Pool,
         connection: Connection,
+        response: Any,
         call: Call[Any],
         settings: Settings,
         attempt: Attempt,
-        headers: dict[str, str],
-        redact: Redact,
+        answer: Answer,
     ) -> None:
-        self._pool, self._connection, self._call = pool, connection, call
-        self._settings, self._attempt, self.headers, self.redact = settings, attempt, headers, redact
-        self._chunks, self._home = iter(connection.response.stream), home()
+        self._pool, self._connection, self._response = pool, connection, response
+        self._call, self._settings, self._attempt = call, settings, attempt
+        self.headers, self.redact = answer.headers, answer.redact
+        self._chunks, self._home = iter(response.stream), home()
 
     def read(self) -> bytes | None:
         """The next bytes, as they came; None at the end.
@@ -219,19 +259,15 @@ class OpenStream:
         """
         if self._home != home():
             raise RuntimeError("this stream was begun in another process or event loop; begin another one here")
-        connection, bound = self._connection, self._attempt.limit()
+        bound, wire = self._attempt.limit(), self._connection.wire
         reset = redacting.set(self.redact)
         try:
-            with connection.time_limit(bound[0]):
+            with wire.time_limit(bound[0]):
                 return next(self._chunks, None)
         except Exception as error:
-            if not is_transport_error(error):
+            problem = failure(error, self._call, self._settings, self.redact, bound, wire, self._pool.is_closed)
+            if problem is None:
                 raise
-            if connection.is_aborted and self._pool.is_closed:
-                problem: Reply | APIError = closed_error(self._call)
-            else:
-                timed_out_by = bound if connection.limit_has_passed() else None
-                problem = failure(self._call, self._settings, error, None, self.redact, timed_out_by)
         finally:
             redacting.reset(reset)
         assert isinstance(problem, APIError)
@@ -241,7 +277,7 @@ class OpenStream:
     def abort(self) -> None:
         """Wakes whoever reads; in a forked child it does nothing."""
         if self._home == home():
-            self._connection.abort()
+            self._connection.wire.abort()
 
     def close(self) -> None:
         """Gives the connection back, which is dropped: nobody knows what would still come on it."""
@@ -250,7 +286,7 @@ class OpenStream:
         self._pool.release(self._connection, keep=False)
         if (close := getattr(self._chunks, "close", None)) is not None:
             close()
-        self._connection.finish()
+        self._response.close()
 
 
 def _ask_for_key(settings: Settings) -> Credentials:

@@ -15,7 +15,7 @@ from typing import Any
 
 from facade._async.pool import AsyncPool
 from facade._exchange import Attempt, Call, Deadline, Reply, described, read_error, retry_wait_sec
-from facade._network_async import AsyncCancelToken, AsyncConnection
+from facade._network_async import AsyncCancelToken, AsyncWire
 from facade._options import Settings
 from facade.archive._files import FilesPlan
 from facade.archive._plan import Plan
@@ -344,19 +344,19 @@ class _Watch(AsyncCancelToken):
 
     def __init__(self, limit: asyncio.Timeout) -> None:
         self._limit = limit
-        self._connection: AsyncConnection | None = None
+        self._wire: AsyncWire | None = None
         self._received = 0
 
-    def watch(self, connection: AsyncConnection | None) -> None:
+    def watch(self, wire: AsyncWire | None) -> None:
         """The attempt uses this connection from now on; None: no more."""
-        self._connection = connection
-        self._received = connection.received_bytes if connection is not None else 0
+        self._wire = wire
+        self._received = wire.received_bytes if wire is not None else 0
 
     def has_heard(self) -> bool:
         """Whether anything came since this was asked last."""
-        if self._connection is None or self._connection.received_bytes == self._received:
+        if self._wire is None or self._wire.received_bytes == self._received:
             return False
-        self._received = self._connection.received_bytes
+        self._received = self._wire.received_bytes
         if self._limit.when() is not None and not self._limit.expired():
             self._limit.reschedule(asyncio.get_running_loop().time() + STALL_SEC)
         return True
