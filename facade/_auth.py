@@ -83,17 +83,6 @@ def is_visible(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-SECRET_OPTIONS = ("api_key", "additional_headers", "proxy")
-"""The options whose values no traceback may show."""
-
-
-def keep_secrets(options: Any) -> None:
-    """Hides, in a dict of options, the values of those that are secret."""
-    for name in SECRET_OPTIONS:
-        if options.get(name) is not None:
-            options[name] = Secret.keep(options[name])
-
-
 def redactor(*secrets: str) -> Redact:
     """A function that blanks secrets in a text, also as an address, a repr, JSON or HTML spells them."""
     forms: set[str] = set()

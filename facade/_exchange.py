@@ -164,7 +164,7 @@ def exchange(
     Raises:
         APIError: with the number of attempts. Status errors are retried as `retry_wait_sec` says, others never.
     """
-    is_debugging = logger.isEnabledFor(logging.DEBUG)
+    is_debugging, max_retry_count = logger.isEnabledFor(logging.DEBUG), limits.max_retry_count or 0
     for number in count(1):
         started = clock() if is_debugging else 0.0
         try:
@@ -196,7 +196,7 @@ def exchange(
         call.about(error)
         error.attempts = number
         wait_sec = retry_wait_sec(error, reply.headers, number - 1, jitter, call.is_repeatable)
-        if number > limits.max_retry_count or wait_sec is None or wait_sec > deadline.remaining_sec():
+        if number > max_retry_count or wait_sec is None or wait_sec > deadline.remaining_sec():
             raise error
         logger.warning(
             "%s %s answered %d; attempt %d of %d in %.1f s",
@@ -204,7 +204,7 @@ def exchange(
             one_line(call.path),
             reply.status_code,
             number + 1,
-            limits.max_retry_count + 1,
+            max_retry_count + 1,
             wait_sec,
         )
         yield Pause(wait_sec)

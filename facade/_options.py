@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from facade._auth import Auth, Secret, is_visible, keep_secrets
+from facade._auth import Auth, Secret, is_visible
 from facade._route import Route, check_proxy, check_transport, check_verify, find_proxy
 from facade.errors import ConfigurationError
 
@@ -22,32 +22,6 @@ if TYPE_CHECKING:
 OPENAI_HOST = "api.openai.com"
 CLOSED = "OpenAI closed this endpoint on 2026-08-26; name another with api_base or OPENAI_API_BASE"
 OPENAI_BASE = f"https://{OPENAI_HOST}/v1"
-
-
-class Default:
-    """The default of an option: tells "not given" from the same value given, which wins over `configure`."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self.value == other)
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-    def __repr__(self) -> str:
-        return repr(self.value)
-
-
-class _Unsaid(int):
-    """A number that nobody gave."""
-
-
-NO_RETRY = _Unsaid(0)
-"""The default of `max_retry_count`, told from a 0 that was given: an export has another default."""
 
 
 class LimitOptions(TypedDict, total=False):
@@ -64,11 +38,11 @@ class LimitOptions(TypedDict, total=False):
 
 
 class Limits(NamedTuple):
-    """How long a call may take and how often it is tried."""
+    """How long a call may take and how often it is tried; a `max_retry_count` of None is a 0 that nobody gave."""
 
     timeout_sec: float | None
     deadline_sec: float | None
-    max_retry_count: int
+    max_retry_count: int | None
 
     def override(self, method: str, options: Mapping[str, Any], function: Callable[..., Any]) -> Limits:
         """These limits with the given ones in their place.
@@ -82,16 +56,15 @@ class Limits(NamedTuple):
             TypeError: there is no such option.
             ValueError, TypeError: one is out of its range.
         """
-        for name in options:
-            if name not in _LIMITS:
-                refuse_unknown(method, name, {*_LIMITS, *parameters(function)})
-        return self._replace(**{name: _checked(_LIMITS[name], name, value) for name, value in options.items()})
+        if not LimitOptions.__annotations__.keys() >= options.keys():
+            refuse_unknown(method, options, {*LimitOptions.__annotations__, *parameters(function)})
+        return self._replace(**{name: _checked(name, value) for name, value in options.items()})
 
 
-def _checked(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
-    """A checked value; an error says, in its `parameter`, which option it is about."""
+def _checked(name: str, value: Any) -> Any:
+    """An option's checked value; an error says, in its `parameter`, which option it is about."""
     try:
-        return check(name, value)
+        return OPTIONS[name].check(name, value)
     except (ValueError, TypeError) as error:
         error.parameter = name  # type: ignore[union-attr]
         raise
@@ -126,11 +99,6 @@ def _whole(lowest: int, highest: int) -> Callable[[str, Any], int]:
 check_limit = _whole(1, 100)
 check_concurrency = _whole(1, 64)
 check_turns = _whole(0, 1_000_000)
-_LIMITS: dict[str, Callable[[str, Any], Any]] = {
-    "timeout_sec": _seconds,
-    "deadline_sec": _seconds,
-    "max_retry_count": _whole(0, 100),
-}
 
 _MEANT = {
     "timeout": "timeout_sec",
@@ -157,32 +125,32 @@ def parameters(function: Callable[..., Any]) -> list[str]:
     return [name for name, each in signature.parameters.items() if each.kind is not each.VAR_KEYWORD]
 
 
-def refuse_unknown(method: str, name: str, known: Iterable[str]) -> NoReturn:
-    """Raises for an option that a method does not have.
+def refuse_unknown(method: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raises for the first option that a method does not have.
 
     Args:
         method: what was called
-        name: the option
+        given: the options that it was given
         known: the options that there are
     """
-    known = sorted(known)
-    meant = _MEANT.get(name, name)
-    if meant == "limit" and method.endswith(".all"):
-        advice = "it walks over every page, so there is none; use list(limit=...) or stop the loop"
-    elif meant in known or not meant.isidentifier():
-        advice = f"did you mean {meant}?"
-    elif meant in OPTIONS:
-        advice = f"{meant} is an option of the client"
-    elif close := difflib.get_close_matches(name, known, 1):
-        advice = f"did you mean {close[0]}?"
-    else:
-        advice = f"there are {', '.join(known)}"
-    raise TypeError(f"{method}() has no option {name!r}; {advice}")
+    for name in given:
+        if name in known:
+            continue
+        meant = _MEANT.get(name, name)
+        if meant == "limit" and method.endswith(".all"):
+            advice = "it walks over every page, so there is none; use list(limit=...) or stop the loop"
+        elif meant in known or not meant.isidentifier():
+            advice = f"did you mean {meant}?"
+        elif meant in OPTIONS:
+            advice = f"{meant} is an option of the client"
+        elif close := difflib.get_close_matches(name, known, 1):
+            advice = f"did you mean {close[0]}?"
+        else:
+            advice = f"there are {', '.join(sorted(known))}"
+        raise TypeError(f"{method}() has no option {name!r}; {advice}")
 
 
-def _key(name: str, value: Any) -> Secret:
-    secret = Secret.keep(value)
-    del value
+def _key(name: str, secret: Secret) -> Secret:
     if not secret.is_callable():
         secret.usable()
     return secret
@@ -238,9 +206,7 @@ def _query(name: str, value: Any) -> list[tuple[str, str]]:
     return parse_qsl(urlencode(value, doseq=True), keep_blank_values=True)
 
 
-def _headers(name: str, value: Any) -> tuple[tuple[str, Secret], ...]:
-    given = Secret.keep(value)
-    del value
+def _headers(name: str, given: Secret) -> tuple[tuple[str, Secret], ...]:
     if problem := _header_problem(given):
         raise problem
     return tuple((header, Secret(text.strip())) for header, text in given.reveal().items())
@@ -259,35 +225,44 @@ def _header_problem(given: Secret) -> Exception | None:
     return None
 
 
-def _size(name: str, value: Any) -> int:
-    return _whole(1, 2**62)(name, value)
-
-
 class Option(NamedTuple):
-    """One option of a client: its default, what checks a value, and the variables that give one."""
+    """One option of a client.
+
+    Attributes:
+        default: what it is where nobody gives it; None for nothing
+        check: makes what the client needs of a value, or raises; of a secret it is given a `Secret`
+        variables: of the environment, which give one
+        is_secret: whether no traceback may show its value
+    """
 
     default: Any
     check: Callable[[str, Any], Any]
     variables: tuple[str, ...] = ()
+    is_secret: bool = False
 
 
 OPTIONS = {
-    "api_key": Option(None, _key, ("OPENAI_API_KEY",)),
+    "api_key": Option(None, _key, ("OPENAI_API_KEY",), is_secret=True),
     "organization": Option(None, _organization, ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")),
     "api_base": Option(None, _base, ("OPENAI_API_BASE", "OPENAI_BASE_URL")),
-    "timeout_sec": Option(0, _seconds),
-    "deadline_sec": Option(0, _seconds),
-    "max_retry_count": Option(NO_RETRY, _LIMITS["max_retry_count"]),
+    "timeout_sec": Option(None, _seconds),
+    "deadline_sec": Option(None, _seconds),
+    "max_retry_count": Option(None, _whole(0, 100)),
     "auth_type": Option("openai", _auth_type),
     "additional_query": Option(None, _query),
-    "additional_headers": Option(None, _headers),
-    "max_response_bytes": Option(64 * 1024 * 1024, _size),
+    "additional_headers": Option(None, _headers, is_secret=True),
+    "max_response_bytes": Option(64 * 1024 * 1024, _whole(1, 2**62)),
     "verify": Option(True, check_verify),
-    "proxy": Option(None, check_proxy),
+    "proxy": Option(None, check_proxy, is_secret=True),
     "transport": Option(None, check_transport),
 }
 
-DEFAULTS: dict[str, Any] = {name: Default(each.default) for name, each in OPTIONS.items()}
+
+def keep_secrets(options: dict[str, Any]) -> None:
+    """Hides the values of options that are secret, or may be: there is no such option."""
+    for name, value in options.items():
+        if value is not None and (name not in OPTIONS or OPTIONS[name].is_secret):
+            options[name] = Secret.keep(value)
 
 
 class Deferred:
@@ -306,15 +281,25 @@ else:
     models = Deferred("openai_thread_runs_api.models")  # `typing.get_type_hints` of the methods looks here
 
 
-class KnownOptions:
-    """Refuses options that there are not, with a hint at what was meant, before `__init__` sees them."""
+_Init = TypeVar("_Init", bound=Callable[..., None])
 
-    def __new__(cls, *arguments: Any, **options: Any) -> Self:
-        unknown = [name for name in options if name not in OPTIONS]
-        del arguments, options  # they hold secrets
-        for name in unknown:
-            refuse_unknown(cls.__name__, name, OPTIONS)
-        return super().__new__(cls)
+
+def takes_options(described: _Init) -> _Init:
+    """The `__init__` that a signature and its docstring describe: it starts a client with the options it is given.
+
+    So nobody who did not give an option is taken for having given its default, which would win over `configure`; and
+    where there is no such option, the error says what may be meant.
+    """
+
+    @functools.wraps(described)
+    def init(self: Any, api_key: Any = None, organization: Any = None, api_base: Any = None, **options: Any) -> None:
+        options.update(api_key=api_key, organization=organization, api_base=api_base)
+        keep_secrets(options)
+        del api_key  # from here on no traceback shows it
+        refuse_unknown(type(self).__name__, options, OPTIONS)
+        self._start(options)
+
+    return cast(_Init, init)
 
 
 _configured: dict[str, Any] = {}
@@ -332,11 +317,8 @@ def configure(**options: Any) -> None:
         ConfigurationError, ValueError, TypeError: one is out of its range; then none is set.
     """
     keep_secrets(options)
-    for name in options:
-        if name not in OPTIONS:
-            refuse_unknown("facade.configure", name, OPTIONS)
-    given = {name: value for name, value in options.items() if value is not None}
-    checked = {name: _checked(OPTIONS[name].check, name, value) for name, value in given.items()}
+    refuse_unknown("facade.configure", options, OPTIONS)
+    checked = {name: _checked(name, value) for name, value in options.items() if value is not None}
     for name in options:
         _configured.pop(name, None)
     _configured.update(checked)
@@ -347,16 +329,15 @@ def option(name: str, given: Mapping[str, Any]) -> Any:
 
     None counts as not given, but for the times, for which it means no limit.
     """
-    _, check, variables = OPTIONS[name]
-    value = given.get(name, DEFAULTS[name])
-    if not isinstance(value, Default) and (value is not None or check is _seconds):
-        return _checked(check, name, value)
+    default, check, variables, is_secret = OPTIONS[name]
+    value = given.get(name)
+    if value is not None or (name in given and check is _seconds):
+        return _checked(name, value)
     if name in _configured:
         return _configured[name]
     for variable in variables:
         if os.environ.get(variable):
-            return _checked(check, name, Secret.keep(os.environ[variable]) if check is _key else os.environ[variable])
-    default = OPTIONS[name].default
+            return _checked(name, Secret(os.environ[variable]) if is_secret else os.environ[variable])
     return None if default is None else check(name, default)
 
 
@@ -443,17 +424,8 @@ class Settings(NamedTuple):
 MAX_TARGET_LENGTH = 65_536
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
-
-
 def plain_http_host(settings: Settings) -> str | None:
     """The host that the key is sent to in the clear; None where it is encrypted or stays on this machine."""
     host = settings.route.host.decode()
-    return host if settings.route.scheme == b"http" and not is_loopback(host) else None
-
-
-def finite(seconds: float | None) -> float | None:
-    """A limit as waiting functions take it; None for none."""
-    return None if seconds is None or math.isinf(seconds) else max(seconds, 0.0)
+    is_here: bool = host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+    return host if settings.route.scheme == b"http" and not is_here else None

@@ -124,13 +124,13 @@ def _load(path: str, said_by: str) -> ssl.SSLContext:
     raise ConfigurationError(f"the certificates of {said_by} cannot be read: {path!r}: {problem}")
 
 
-def check_proxy(name: str, value: Any) -> Proxy:
-    """A proxy as a caller gives it: an address, an httpx.URL or an httpx.Proxy.
+def check_proxy(name: str, given: Secret) -> Proxy:
+    """A proxy as a caller gives it, in a secret: an address, an httpx.URL or an httpx.Proxy.
 
     Raises:
         ConfigurationError: it cannot be used, or is none of these.
     """
-    return _usable(_given_proxy(Secret.keep(value)), "proxy")
+    return _usable(_given_proxy(given), "proxy")
 
 
 def _given_proxy(given: Secret) -> Proxy | str:

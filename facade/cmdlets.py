@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 
 from facade._answers import Page
 from facade._arguments import MessageLike, Order, RunLike, ThreadLike, is_one, run_key, thread_key
-from facade._auth import ApiKey, AuthType, keep_secrets
-from facade._options import DEFAULTS, LimitOptions, models, option, parameters, refuse_unknown
+from facade._auth import ApiKey, AuthType
+from facade._options import LimitOptions, keep_secrets, models, option, parameters, refuse_unknown
 from facade._sync.client import Client, outside_stacklevel
 from facade._sync.walks import Walk
 from facade.errors import MoreDataWarning
@@ -85,14 +85,12 @@ def _shared_pool() -> Pool:
 
 def make_client(cmdlet: Callable[..., Any], given: CmdletOptions) -> Client:
     """A client on the connections that all calls share; they hold no key."""
-    keep_secrets(given)  # the caller's frame holds this dict
     client = given.pop("client", None)
-    for name in given:
-        if name not in CMDLET_OPTIONS:
-            refuse_unknown(cmdlet.__name__, name, parameters(cmdlet))
-        if client is not None and name not in LimitOptions.__annotations__:
-            refuse_unknown(cmdlet.__name__, name, LimitOptions.__annotations__)
+    options = cast(dict[str, Any], given)
+    keep_secrets(options)  # the caller's frame holds this dict
+    refuse_unknown(cmdlet.__name__, given, {*CMDLET_OPTIONS, *parameters(cmdlet)})
     if client is not None:
+        refuse_unknown(cmdlet.__name__, given, LimitOptions.__annotations__)
         return client.with_options(**cast(LimitOptions, given))
     configured = [option(name, {}) for name in ("verify", "proxy", "transport")]
     if configured != _made_of:  # what was connected by other means is not wanted any more
@@ -303,13 +301,11 @@ def get_thread_message(
 
 def spell_out(function: Any) -> None:
     """Shows the options one by one, with their defaults, where Python would show `**options`."""
-    signature = inspect.signature(function)
-    shown = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    signature, of_client = inspect.signature(function), inspect.signature(Client).parameters
+    shown = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    client = inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Client | None")
     for name in CMDLET_OPTIONS:
-        text = getattr(CmdletOptions.__annotations__[name], "__forward_arg__", None)
-        shown.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=text)
-        )
+        shown.append(of_client.get(name, client).replace(kind=inspect.Parameter.KEYWORD_ONLY))
     function.__signature__ = signature.replace(parameters=shown)
 
 

@@ -70,9 +70,7 @@ def start_thread_run(
     """
     if assistant_id is None:
         raise TypeError("assistant_id is needed: the assistant to run")
-    for name in options:
-        if name not in StartOptions.__annotations__:
-            refuse_unknown("start_thread_run", name, StartOptions.__annotations__)
+    refuse_unknown("start_thread_run", options, StartOptions.__annotations__)
     fields: Any = {name: value for name, value in options.items() if name not in CMDLET_OPTIONS}
     settings: Any = {name: value for name, value in options.items() if name in CMDLET_OPTIONS}
     runs = make_client(start_thread_run, settings).runs

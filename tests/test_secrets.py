@@ -296,6 +296,14 @@ class TestObjects:
         assert isinstance(failure, facade.ConfigurationError)
         assert "7d4f" not in told(failure) + log.getvalue()
 
+    @pytest.mark.parametrize("name", ["Client", "AsyncClient", "configure", "get_thread_run"])
+    def test_option_that_there_is_not(self, name: str, key: str) -> None:
+        """Nor is what was given under a name that no option has: it may well be a key."""
+        positional = ["thread_1"] if name == "get_thread_run" else []
+        with pytest.raises(TypeError) as caught:
+            getattr(facade, name)(*positional, token=key)
+        assert not shows(told(caught.value), key)
+
     def test_configure(self, key: str) -> None:
         """What `configure` was told is not shown by the module."""
         facade.configure(api_key=key)

@@ -13,6 +13,7 @@ import pytest
 import facade
 from facade import errors
 from facade._operations import OPERATIONS
+from facade._options import OPTIONS
 
 WALKS = {
     *("runs.all", "runs.refresh", "steps.all", "steps.refresh"),
@@ -199,5 +200,7 @@ def test_signatures_show_names_and_defaults() -> None:
         "max_retry_count": 0,
         "auth_type": "openai",
     }
+    for name, option in OPTIONS.items():
+        assert shown[name].default == (0 if name.endswith(("_sec", "_count")) else option.default)
     for function in (facade.get_thread_run, facade.get_thread_run_step):
         assert inspect.signature(function).parameters["timeout_sec"].default == 0

@@ -81,10 +81,7 @@ def creation(
     Raises:
         TypeError, ValueError: there is no such field, or one cannot be sent.
     """
-    known = (RunFields if thread else NewThreadFields).__annotations__
-    for name in given:
-        if name not in known:
-            refuse_unknown(f"runs.{method}", name, known)
+    refuse_unknown(f"runs.{method}", given, (RunFields if thread else NewThreadFields).__annotations__)
     options: Any = {name: value for name, value in given.items() if name in LimitOptions.__annotations__}
     fields = {name: value for name, value in given.items() if name not in options}
     include, additional_body = fields.pop("include", ()), fields.pop("additional_body", None)

@@ -11,9 +11,9 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from facade._auth import ApiKey, AuthType, keep_secrets
+from facade._auth import ApiKey, AuthType
 from facade._exchange import Call, Deadline
-from facade._options import DEFAULTS, Deferred, KnownOptions, LimitOptions, Settings, plain_http_host
+from facade._options import Deferred, LimitOptions, Settings, plain_http_host, takes_options
 from facade._sync.resources import Assistants, Messages, Runs, Steps, Threads
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ else:
 T = TypeVar("T")
 
 
-class Client(KnownOptions):
+class Client:
     """Reads runs, run steps and what they refer to. A context manager; views and walks share its connections.
 
     Attributes:
@@ -37,22 +37,21 @@ class Client(KnownOptions):
         assistants: the assistants that runs name
     """
 
-    _owns_pool: bool = False
-
+    @takes_options
     def __init__(
         self,
         api_key: ApiKey | None = None,
         organization: str | None = None,
         api_base: str | None = None,
         *,
-        timeout_sec: float | None = DEFAULTS["timeout_sec"],
-        deadline_sec: float | None = DEFAULTS["deadline_sec"],
-        max_retry_count: int = DEFAULTS["max_retry_count"],
-        auth_type: AuthType = DEFAULTS["auth_type"],
+        timeout_sec: float | None = 0,
+        deadline_sec: float | None = 0,
+        max_retry_count: int | None = 0,
+        auth_type: AuthType = "openai",
         additional_query: Mapping[str, Any] | None = None,
         additional_headers: Mapping[str, str] | None = None,
-        max_response_bytes: int = DEFAULTS["max_response_bytes"],
-        verify: bool | str | SSLContext = DEFAULTS["verify"],
+        max_response_bytes: int = 64 * 1024 * 1024,
+        verify: bool | str | SSLContext = True,
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -89,29 +88,9 @@ class Client(KnownOptions):
                 certificates are not usable.
             ValueError, TypeError: another option is out of its range, or there is no such option.
         """
-        given: dict[str, Any] = {
-            "api_key": api_key,
-            "organization": organization,
-            "api_base": api_base,
-            "timeout_sec": timeout_sec,
-            "deadline_sec": deadline_sec,
-            "max_retry_count": max_retry_count,
-            "auth_type": auth_type,
-            "additional_query": additional_query,
-            "additional_headers": additional_headers,
-            "max_response_bytes": max_response_bytes,
-            "verify": verify,
-            "proxy": proxy,
-            "transport": transport,
-        }
-        keep_secrets(given)
-        del api_key, additional_headers, proxy  # from here on no traceback shows them
-        from facade._sync.pool import Pool
 
-        self._start(Settings.resolve(given), Pool())
-        self._owns_pool = True
-
-    def _start(self, settings: Settings, pool: Pool) -> None:
+    def _start(self, given: Mapping[str, Any], pool: Pool | None = None) -> None:
+        settings = Settings.resolve(given)
         transport = settings.route.transport
         if transport is not None and not hasattr(transport, "handle_request"):
             raise TypeError(
@@ -119,13 +98,15 @@ class Client(KnownOptions):
                 "it needs httpx.BaseTransport"
             )
         _warn_of_plain_http(settings)
-        self._settings, self._pool = settings, pool
+        from facade._sync.pool import Pool
+
+        self._settings, self._pool, self._owns_pool = settings, pool or Pool(), pool is None
 
     @classmethod
     def _sharing(cls, pool: Pool, given: Mapping[str, Any]) -> Self:
         """A client that uses somebody else's connections and closes none."""
         self = cls.__new__(cls)
-        self._start(Settings.resolve(given), pool)
+        self._start(given, pool)
         return self
 
     @cached_property
@@ -170,8 +151,7 @@ class Client(KnownOptions):
         """
         view = self.__class__.__new__(self.__class__)
         limits = self._settings.limits.override("with_options", options, self.with_options)
-        view._settings = self._settings._replace(limits=limits)
-        view._pool = self._pool
+        view._settings, view._pool, view._owns_pool = self._settings._replace(limits=limits), self._pool, False
         return view
 
     def close(self) -> None:

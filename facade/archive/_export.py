@@ -14,7 +14,7 @@ from typing import Any
 
 import facade
 from facade._arguments import include_values, is_one, thread_key
-from facade._options import NO_RETRY, check_concurrency
+from facade._options import check_concurrency
 from facade.archive import _reader
 from facade.archive._errors import BusyError, DamagedError
 from facade.archive._file import is_busy, writer_lock
@@ -118,7 +118,7 @@ def export(
         before, tally = counted(store), Tally()
 
         def read(plan: Plan | FilesPlan, thread_ids: Collection[str]) -> None:
-            retries = RETRIES if limits.max_retry_count is NO_RETRY else limits.max_retry_count
+            retries = RETRIES if limits.max_retry_count is None else limits.max_retry_count
             reader = Reader(settings, plan, rate, tally, thread_ids, retries, None if is_empty else find)
 
             def tell(counts: dict[str, int]) -> None:

@@ -13,7 +13,6 @@ from typing import Literal
 import click
 
 import facade
-from facade._options import NO_RETRY
 from facade.commands import _output
 from facade.commands._command import HOW_TO_GIVE_A_KEY, Seconds, WholeNumber, gathered, refused_api_key
 
@@ -80,7 +79,7 @@ class Connection:
             self.api_base,
             timeout_sec=self.timeout_sec,
             deadline_sec=self.deadline_sec,
-            max_retry_count=NO_RETRY if self.max_retry_count is None else self.max_retry_count,
+            max_retry_count=self.max_retry_count,
             auth_type=self.auth_type,
             additional_query=self.additional_query,
             additional_headers=self.additional_headers,
