@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 
-_END = b"\r\n\r\n"
-"""What ends an answer's head."""
+_END = re.compile(rb"\n\r?\n")
+"""What ends an answer's head, also for h11, which httpcore reads it with."""
 
 
 class Incoming:
@@ -13,8 +14,6 @@ class Incoming:
 
     What is left then came behind it. A body is handed on as it comes, its end known from its length or its chunks.
     """
-
-    __slots__ = ("_before", "_chunks", "_left", "pending")
 
     def __init__(self) -> None:
         self.pending = b""
@@ -38,7 +37,10 @@ class Incoming:
     def hand_over(self, data: bytes) -> bytes:
         """What of the bytes that came, `pending` or anew, belongs to the head or the body; the rest is `pending`."""
         if self._left is None:
-            cut = self._end_of_head(data)
+            seen = self._before + data  # the end of a head, or of an interim answer, may have begun in the piece before
+            end = _END.search(seen)
+            cut = end.end() - len(self._before) if end else len(data)
+            self._before = b"" if end else seen[-2:]
         elif self._chunks is not None:
             cut = self._chunks.follow(data)
         else:
@@ -48,18 +50,6 @@ class Incoming:
             cut, self._left = len(data), None
         piece, self.pending = data[:cut], data[cut:]
         return piece
-
-    def _end_of_head(self, data: bytes) -> int:
-        """Where a head ends in the bytes, be it an interim answer's; all of them where none does."""
-        cut = data.find(_END) + len(_END)
-        if cut < len(_END):
-            cut = len(data)
-        if self._before:  # the end may have begun in the piece before
-            seam = (self._before + data[:3]).find(_END)
-            if seam >= 0:
-                cut = min(cut, seam + len(_END) - len(self._before))
-        self._before = (self._before + data[:cut])[-3:]
-        return cut
 
     @property
     def is_at_end(self) -> bool:
@@ -71,8 +61,6 @@ class Incoming:
 
 class _Chunks:
     """Follows the chunks of a body to their end."""
-
-    __slots__ = ("_is_last", "_left", "_line", "are_over")
 
     def __init__(self) -> None:
         self.are_over = self._is_last = False

@@ -84,6 +84,8 @@ LEFT_BEHIND_ERRORS: dict[str, bytes] = {
     "500": error(500) + FORGED,
     "304 with a body": b"HTTP/1.1 304 Not Modified\r\n\r\n" + FORGED,
     "204 with a body": b"HTTP/1.1 204 No Content\r\n\r\n" + FORGED,
+    "304 in bare lines": (b"HTTP/1.1 304 Not Modified\r\n\r\n" + FORGED).replace(b"\r", b""),
+    "304 in mixed lines": b"HTTP/1.1 304 Not Modified\n\r\n" + FORGED.replace(b"\r\n\r\n", b"\n\r\n"),
     "not JSON": answer(b"<html>") + FORGED,
 }
 

@@ -205,7 +205,7 @@ class AsyncPool:
                             if not answer.feed(chunk):
                                 break
                     finally:
-                        await response.aclose()
+                        await response.stream.aclose()
                     keep = True
                 return answer.reply()
             finally:
@@ -285,7 +285,7 @@ class AsyncOpenStream:
         self._pool.release(self._connection, keep=False)
         if (close := getattr(self._chunks, "aclose", None)) is not None:
             await close()
-        await self._response.aclose()
+        await self._response.stream.aclose()
 
 
 async def _ask_for_key(settings: Settings) -> Credentials:

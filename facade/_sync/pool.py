@@ -206,7 +206,7 @@ class Pool:
                             if not answer.feed(chunk):
                                 break
                     finally:
-                        response.close()
+                        response.stream.close()
                     keep = True
                 return answer.reply()
             finally:
@@ -286,7 +286,7 @@ class OpenStream:
         self._pool.release(self._connection, keep=False)
         if (close := getattr(self._chunks, "close", None)) is not None:
             close()
-        self._response.close()
+        self._response.stream.close()
 
 
 def _ask_for_key(settings: Settings) -> Credentials:
