@@ -146,7 +146,7 @@ class TestAdding:
         [
             a_run(1, created_at=10**400),
             '{"id": "run_1", "thread_id": "thread_t", "created_at": 1' + "0" * 5000 + "}",
-            '{"id": "run_1", "thread_id": "thread_t", "x": ' + "[" * 5000 + "]" * 5000 + "}",
+            '{"id": "run_1", "thread_id": "thread_t", "x": ' + "[" * 100_000 + "]" * 100_000 + "}",
             a_run(1, tags={1, 2}),
             a_run(1, x=float("inf")),
             '{"id": "run_1", "thread_id": "thread_t", "s": "\ud800"}',

@@ -9,6 +9,7 @@ import sqlite3
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def objects_in(path: Path) -> set[tuple[Any, ...]]:
     queries = [f"SELECT '{kind}', thread_id, id, json FROM {kind}" for kind in ("messages", "runs")]
     queries += [f"SELECT '{kind}', state, id, json FROM {kind}" for kind in ("threads", "assistants")]
     queries += ["SELECT 'steps', run_id, id, json FROM steps", "SELECT kind, thread_id, run_id, state FROM lists"]
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         return {row for query in queries for row in connection.execute(query)}
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def odd(tmp_path: Path) -> Path:
 
 
 def texts_in(path: Path, kind: str) -> dict[str, str]:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         found = connection.execute(f"SELECT id, json FROM {kind} WHERE json IS NOT NULL")
         return dict(found.fetchall())
 

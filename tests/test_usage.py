@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def runs_in(path: Path) -> list[dict[str, Any]]:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         return [json.loads(text) for (text,) in connection.execute("SELECT json FROM runs")]
 
 
