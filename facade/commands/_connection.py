@@ -115,7 +115,10 @@ def name_and_value(ctx: click.Context, param: click.Parameter, values: tuple[str
     pairs = [value.partition("=") for value in values]
     if not all(name.strip() and equals for name, equals, _ in pairs):
         raise click.BadParameter(f"write it as {param.make_metavar(ctx)}", ctx, param)
-    return {name.strip(): value for name, _, value in pairs}
+    named = {name.strip(): value for name, _, value in pairs}
+    if len(named) < len(pairs):
+        raise click.BadParameter("it gives one name two values", ctx, param)
+    return named
 
 
 connected = gathered(

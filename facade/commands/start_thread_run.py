@@ -63,6 +63,9 @@ def start_thread_run(
     if fields["additional_body"] is not None:
         fields["additional_body"] = _object(fields["additional_body"])
     given = {name: value for name, value in fields.items() if value not in (None, (), {})}
+    for name in ("include", "additional_instructions"):
+        if thread is None and name in given:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs a THREAD: a run on a new thread has none")
     with connection.open() as client:
         started = cast(Any, start)(thread, assistant, message=message, stream=stream, client=client, **given)
         if stream:

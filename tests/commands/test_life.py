@@ -120,6 +120,9 @@ class TestStart:
             ["thread_1", "asst_1", "--assistant-id", "asst_1"],
             ["thread_1", "asst_1", "--additional-body", "[1]"],
             ["thread_1", "asst_1", "--metadata", "x"],
+            ["thread_1", "asst_1", "--metadata", "a=1", "--metadata", "a=2"],
+            ["--assistant-id", "asst_1", "--include", "x"],
+            ["--assistant-id", "asst_1", "--additional-instructions", "x"],
             ["thread_1", "asst_1", "--stream", "--output", "csv"],
             ["thread_1", "thread_2"],
         ],
@@ -253,6 +256,7 @@ class TestSubmit:
         [
             ([], ""),
             (["--tool-output", "call_1"], ""),
+            (["--tool-output", "call_1=1", "--tool-output", "call_1=2"], ""),
             (["--tool-output-file", "/nowhere/at.all"], ""),
             (["--tool-output-file", "-"], ""),
             (["--tool-output-file", "-"], "{}"),
