@@ -56,7 +56,7 @@ def show_drawings(app: Sphinx, what: str, name: str, thing: object, options: obj
                 lines[index:index] = ["::", ""]
 
 
-def find_by_short_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.Node) -> Any:
+def find_by_short_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.Element) -> Any:
     """Resolves a name that annotations and docstrings use without its module: a public one, or a schema's."""
     if node.get("refdomain") != "py":
         return None
@@ -87,7 +87,7 @@ def fit(app: Sphinx, doctree: nodes.document, page: str) -> None:
         headings = [entry.astext() for head in table.findall(nodes.thead) for entry in head.findall(nodes.entry)]
         for body in table.findall(nodes.tbody):
             for row in body.findall(nodes.row):
-                for index, (heading, cell) in enumerate(zip(headings, row, strict=True)):
+                for index, (heading, cell) in enumerate(zip(headings, row.findall(nodes.entry), strict=True)):
                     for name in list(cell.findall(nodes.literal)):
                         parts = re.split(r"(?<=[./])" if index == 0 else r"(?<=[./_])", name.astext())
                         name[:] = [
@@ -96,7 +96,9 @@ def fit(app: Sphinx, doctree: nodes.document, page: str) -> None:
                     if not cell.astext().strip():
                         cell["classes"].append("blank")
                     elif index:
-                        cell[0].insert(0, nodes.inline("", f"{heading}: ", classes=["heading"]))
+                        first = cell[0]
+                        assert isinstance(first, nodes.Element)
+                        first.insert(0, nodes.inline("", f"{heading}: ", classes=["heading"]))
 
 
 def setup(app: Sphinx) -> None:

@@ -149,7 +149,12 @@ class Api:
 
     def until(self, holds: Callable[[], Any]) -> bool:
         """As `wire.until`; tasks go on."""
-        return until(lambda: self.rest(0) or holds())
+
+        def look() -> Any:
+            self.rest(0)
+            return holds()
+
+        return until(look)
 
     def tasks(self) -> set[Any]:
         """The tasks that are under way, where there are tasks."""

@@ -57,7 +57,8 @@ class TestDepth:
     def test_at_the_limit(self, api: Api, serve: Serve, make: Callable[[int], bytes], depth: int) -> None:
         """Wherever the parser draws its line, a body is read or refused, and nothing else; the next call works."""
         client = api.client(serve(answer(make(depth)), answer(b'{"data": [' + make(depth) + b"]}"), RUN))
-        for ask in (get, lambda client: client.runs.list("thread_1")[0]):
+        asks: tuple[Callable[[Any], Any], ...] = (get, lambda client: client.runs.list("thread_1")[0])
+        for ask in asks:
             with contextlib.suppress(facade.APIResponseError):
                 assert ask(client).id == "run_1"
         assert get(client).id == "run_1"

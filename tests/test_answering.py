@@ -308,7 +308,7 @@ def test_still_waits() -> None:
         ([{"output": "x"}], TypeError),
         ([{"tool_call_id": "c", "output": "x"}] * 2, ValueError),
         ({"c": {1, 2}}, TypeError),
-        ({"c": (i for i in ())}, TypeError),
+        ({"c": iter(())}, TypeError),
         ({"c": b"x"}, TypeError),
         ({"c": object()}, TypeError),
         ({"c": float("nan")}, ValueError),

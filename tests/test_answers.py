@@ -32,6 +32,7 @@ class TestAnswers:
         run = api.client(serve(RUN)).runs.get("thread_1", "run_1")
         assert type(run) is facade.Run
         assert (run.id, run.object_, run.status, run.model) == ("run_1", "thread.run", "completed", "gpt-4o")
+        assert run.usage is not None
         assert run.usage.total_tokens == 42
         assert run.to_dict() == a_run()
 
@@ -40,6 +41,7 @@ class TestAnswers:
         step = api.client(serve(STEP)).steps.get(a_run(), "step_1")
         assert type(step) is facade.RunStep
         assert (step.id, step.type_, step.run_id) == ("step_1", "message_creation", "run_1")
+        assert isinstance(step.step_details, facade.MessageCreation)
         assert step.step_details.message_creation.message_id == "msg_1"
 
     def test_refresh(self, api: Api, serve: Serve) -> None:

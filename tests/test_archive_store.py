@@ -20,7 +20,7 @@ from facade.archive import BusyError, DamagedError, verify
 from facade.archive._columns import row_of
 from facade.archive._store import ListState
 from facade.server import NotStoredError, Store, UnknownCursorError, write_sample
-from facade.server.sample import SAMPLE_THREAD_ID
+from facade.server.sample_parts import SAMPLE_THREAD_ID
 
 
 def a_run(number: int, **fields: Any) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class TestAdding:
         with Store(tmp_path / "s.db") as store:
             for state in ("open", "absent", "open", "complete", "open"):
                 with store.transaction():
-                    store.note("assistants", "asst_1", state)  # type: ignore[arg-type]
+                    store.note("assistants", "asst_1", state)
                 states += store.rows("SELECT state FROM assistants")
         assert [state for (state,) in states] == ["open", "absent", "absent", "complete", "complete"]
 

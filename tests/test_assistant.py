@@ -27,8 +27,8 @@ from facade.server._assistant import Assistant, awaited
 from facade.server._objects import run_of
 from facade.server._scene import Event, Scene
 from facade.server._writing import Writing
-from facade.server.sample import EMPTY_THREAD_ID, SAMPLE_THREAD_ID
-from facade.server.sample_parts import assistant
+from facade.server.sample import EMPTY_THREAD_ID
+from facade.server.sample_parts import SAMPLE_THREAD_ID, assistant
 
 SPEC = json.loads(files("openai_thread_runs_api").joinpath("openapi.json").read_text("utf-8"))
 BAKERY = "asst_bakery"
@@ -160,7 +160,7 @@ def test_deltas_add_up_to_what_is_kept(question: str) -> None:
             delta = data["delta"]
             for item in delta.get("content") or delta["step_details"]["tool_calls"]:
                 grow(parts.setdefault((data["id"], item.pop("index")), {}), item)
-    kept = {}
+    kept: dict[tuple[str, int], Any] = {}
     for message in stage.scene.messages.values():
         kept |= {(message["id"], index): part for index, part in enumerate(message["content"])}
     for step in stage.scene.steps.values():
@@ -245,7 +245,8 @@ def test_functions_of_the_callers_own_are_called_by_their_names_words() -> None:
 @pytest.mark.parametrize("question", [STOCK, NUTS, FLOUR, MILL])
 def test_without_tools_there_is_only_an_answer(question: str) -> None:
     """`tool_choice: "none"` and a run without tools call nothing."""
-    for body in ({"tool_choice": "none"}, {"tools": []}):
+    bodies: list[dict[str, Any]] = [{"tool_choice": "none"}, {"tools": []}]
+    for body in bodies:
         stage = Stage(question, **body).play()
         assert (stage.scene.status, stage.scene.calls()) == ("completed", [])
 
@@ -886,7 +887,7 @@ class TestAzure:
         thread = client.threads.create(messages=[{"role": "user", "content": STOCK}])
         told: list[str] = []
 
-        class Handler(AgentEventHandler):
+        class Handler(AgentEventHandler[Any]):
             def on_message_delta(self, delta: Any) -> None:
                 told.append(delta.text)
 
@@ -923,8 +924,13 @@ class TestOurs:
         """Functions and approvals are answered to the end."""
         client = api.client(f"{origin}/v1")
         given: list[Any] = []
+
+        def check_stock(item: str, count: int) -> dict[str, int]:
+            given.append((item, count))
+            return {"free": 72}
+
         functions: dict[str, Callable[..., Any]] = {
-            "check_stock": lambda item, count: given.append((item, count)) or {"free": 72},
+            "check_stock": check_stock,
             "quote_delivery": lambda day, km: {"eur": 8.5},
         }
         thread_id = thread_with(http, f"{BOTH} And order at the mill.")
@@ -959,6 +965,7 @@ class TestOurs:
         monkeypatch.setattr(Writing, "happen", fail)
         with pytest.raises(facade.StreamError, match="assistant failed") as caught:
             api.client(f"{origin}/v1").runs.stream(thread_with(http, "hello"), BAKERY).result()
+        assert caught.value.run is not None
         assert caught.value.run.status == "queued"
 
     def test_wait_and_cancel(self, api: Any, origin: str, http: httpx.Client) -> None:

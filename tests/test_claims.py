@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -149,7 +150,7 @@ CLAIMS: dict[str, Callable[[Api, Serve], float]] = {
     "pages that a list is read ahead": pages_ahead,
     **{
         f"open requests at once with `concurrency=16`, the runs in a{'n' * (name[0] in 'aeiou')} {name}": (
-            lambda api, serve, name=name: open_requests(api, serve, inputs=name, concurrency=16)
+            partial(open_requests, inputs=name, concurrency=16)
         )
         for name in INPUTS
     },

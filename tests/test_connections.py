@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -818,6 +819,10 @@ class TestSharing:
     @pytest.mark.parametrize("kind", ["context", "path"])
     def test_configured_trust(self, serve: Serve, tmp_path: Path, kind: str) -> None:
         """The cmdlet functions trust whom `configure` says now, whatever it said before and wherever that lay."""
+
+        def trust(path: Path) -> Any:  # another object each time
+            return "".join(str(path)) if kind == "path" else ssl.create_default_context(cafile=path)
+
         makers: dict[str, Callable[[], Any]] = {}
         certificates = {}
         for name in ("a", "b"):
@@ -826,10 +831,7 @@ class TestSharing:
             authority.issue_cert("127.0.0.1").configure_cert(certificates[name])
             path = tmp_path / f"{name}.pem"
             authority.cert_pem.write_to_path(str(path))
-            if kind == "path":
-                makers[name] = lambda path=path: "".join(str(path))
-            else:
-                makers[name] = lambda path=path: ssl.create_default_context(cafile=path)
+            makers[name] = partial(trust, path)
         server = serve(RUN, tls=certificates["a"])
 
         def ask() -> str:

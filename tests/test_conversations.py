@@ -15,7 +15,6 @@ from pydantic import TypeAdapter
 from timeline_sample import an_odd_thread
 
 from facade import archive
-from facade.archive import _target
 from facade.archive._conversations import Conversation, conversation_of
 from facade.server import Store, write_sample
 
@@ -269,7 +268,7 @@ class TestFiles:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(_target.os, "fsync", full)
+        monkeypatch.setattr("facade.archive._target.os.fsync", full)
         with pytest.raises(OSError, match="No space"):
             write(tmp_path / "a.db", tmp_path / "out")
         assert list((tmp_path / "out").iterdir()) == []

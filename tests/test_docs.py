@@ -335,7 +335,7 @@ def test_a_guide_s_runs_run(name: str, at_home: str, monkeypatch: pytest.MonkeyP
 def runs_life() -> Callable[[wire.Request], wire.Script]:
     """What a server says of a run, which of `asst_calls` calls a function first."""
     calls = {"type": "function", "id": "call_1", "function": {"name": "count_loaves", "arguments": '{"shelf": "left"}'}}
-    ids = {"id": "run_bakery_01", "thread_id": "thread_bakery"}
+    ids: dict[str, Any] = {"id": "run_bakery_01", "thread_id": "thread_bakery"}
     now: dict[str, Any] = {}
 
     def say(request: wire.Request) -> wire.Script:

@@ -7,6 +7,7 @@ import logging
 import pickle
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -181,7 +182,7 @@ class TestWhatCame:
         """A key in what came is not shown, nor a part of it where the words are cut off."""
         for length in range(0, 300, 7):
             body = b"x" * length + b" key: " + KEY.encode() + b" " + b"y" * cut
-            failure = caught(lambda body=body: api.client(serve(answer(body))).runs.get("thread_1", "run_1"))
+            failure = caught(partial(api.client(serve(answer(body))).runs.get, "thread_1", "run_1"))
             assert KEY[:10] not in str(failure)
 
     def test_of_a_page(self, api: Api, serve: Serve) -> None:
@@ -292,9 +293,7 @@ class TestForeignText:
         """Nor does the type of an answer."""
         for status in (200, 502):
             script = answer(b"x", status, {"Content-Type": "text/\x1b[31mhtml"})
-            assert is_printable(
-                str(caught(lambda script=script: api.client(serve(script)).runs.get("thread_1", "run_1")))
-            )
+            assert is_printable(str(caught(partial(api.client(serve(script)).runs.get, "thread_1", "run_1"))))
 
     def test_broken_head(self, api: Api, serve: Serve) -> None:
         """Nor does what came in the place of a head."""

@@ -42,7 +42,8 @@ def parse(chunks: Iterable[bytes], max_bytes: int = 10_000) -> list[RawEvent]:
 def reference(stream: bytes) -> list[RawEvent]:
     """The standard's text, done step by step over the whole stream."""
     lines = re.split(rb"\r\n|\r|\n", stream.removeprefix(b"\xef\xbb\xbf"))[:-1]
-    events, name, data = [], b"", []
+    events: list[RawEvent] = []
+    name, data = b"", list[bytes]()
     for line in lines:
         if line == b"":
             if name or data:

@@ -255,7 +255,7 @@ class TestWhatIsTaken:
 
     def test_the_file_is_its_owners_alone(self, serve: Serve, client_of: Clients, to: Path) -> None:
         """So are the lock and the journal, whatever the umask."""
-        modes = set()
+        modes: set[int] = set()
 
         def see(report: Report) -> None:
             modes.update(stat.S_IMODE(file.stat().st_mode) for file in to.parent.iterdir() if file.exists())
@@ -661,7 +661,7 @@ class TestTheCall:
         connect = sqlite3.connect
 
         def small(*arguments: Any, **options: Any) -> sqlite3.Connection:
-            connection = connect(*arguments, **options)
+            connection: sqlite3.Connection = connect(*arguments, **options)
             connection.execute(f"PRAGMA max_page_count = {pages}")
             return connection
 

@@ -12,6 +12,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -54,7 +55,7 @@ def get(client: Any, **options: Any) -> Any:
     return client.runs.get("thread_1", "run_1", **options)
 
 
-def timed(work: Callable[[], Any]) -> tuple[BaseException, float]:
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     """The error that a call raises, and the seconds until then."""
     began = time.monotonic()
     with pytest.raises(facade.APIError) as caught:
@@ -368,7 +369,7 @@ class TestRetries:
         """Anything else in `x-should-retry` counts for nothing."""
         for status, wanted in ((503, 2), (400, 1)):
             server = serve(again(status, {"X-Should-Retry": said}))
-            timed(lambda server=server: get(api.client(server, max_retry_count=1)))
+            timed(partial(get, api.client(server, max_retry_count=1)))
             assert len(server.requests) == wanted
 
     def test_should_retry_of_a_good_answer(self, api: Api, serve: Serve) -> None:
@@ -378,7 +379,7 @@ class TestRetries:
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("fields", [{"code": "insufficient_quota"}, {"type": "insufficient_quota"}, QUOTA], ids=str)
-    def test_quota(self, api: Api, serve: Serve, fields: dict[str, str]) -> None:
+    def test_quota(self, api: Api, serve: Serve, fields: dict[str, Any]) -> None:
         """A 429 that says that the quota is used up is not retried."""
         server = serve(again(429, **fields))
         failure, _ = timed(lambda: get(api.client(server, max_retry_count=3)))
@@ -569,11 +570,12 @@ class TestWaits:
         call: Call[None] = Call("GET", "/", (), lambda body: None)
         steps = exchange(call, Limits(None, None, 10), Deadline(None), jitter=lambda: 1.2)
         waits = []
-        step = next(steps)
+        next(steps)
         for _ in range(10):
             step = steps.send(Reply(500, {}, b"", str))
+            assert isinstance(step, Pause)
             waits.append(step.sec)
-            step = next(steps)
+            next(steps)
         assert waits == [pytest.approx(min(2**n * 1.2, 129.0)) for n in range(10)]
 
     def test_jitter(self) -> None:
@@ -583,7 +585,9 @@ class TestWaits:
         for _ in range(200):
             steps = exchange(call, Limits(None, None, 1), Deadline(None))
             next(steps)
-            seen.add(steps.send(Reply(500, {}, b"", str)).sec)
+            step = steps.send(Reply(500, {}, b"", str))
+            assert isinstance(step, Pause)
+            seen.add(step.sec)
         assert len(seen) > 100
         assert min(seen) >= 0.8
         assert max(seen) <= 1.2
@@ -828,7 +832,7 @@ class TestAnswers:
     def test_errors_hold_no_foreign_ones(self, api: Api, serve: Serve) -> None:
         """An error of a call shows no transport's or parser's error behind it."""
         for script in (BAD_OBJECTS["truncated JSON"], BROKEN["body cut short"], BAD_OBJECTS["bad UTF-8"]):
-            failure, _ = timed(lambda script=script: get(api.client(serve(script))))
+            failure, _ = timed(partial(get, api.client(serve(script))))
             assert failure.__cause__ is None
             assert failure.__context__ is None or failure.__suppress_context__
 

@@ -70,7 +70,7 @@ def texts_in(path: Path, kind: str) -> dict[str, str]:
         return dict(found.fetchall())
 
 
-def records(source: Any, table: str, library: str) -> list[dict[str, Any]]:
+def records(source: Any, table: str, library: Any) -> list[dict[str, Any]]:
     """A frame's rows, with None for whatever a library has for nothing."""
     found = archive.frame(source, table, library)
     if library == "pandas":

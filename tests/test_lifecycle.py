@@ -122,7 +122,7 @@ class TestCreate:
             ({"temperature": float("nan")}, ValueError, "temperature"),
             ({"top_p": float("inf")}, ValueError, "top_p"),
             ({"tools": {1, 2}}, TypeError, "tools"),
-            ({"additional_messages": (m for m in ())}, TypeError, "additional_messages"),
+            ({"additional_messages": iter(())}, TypeError, "additional_messages"),
             ({"additional_body": {"x": {1}}}, TypeError, "additional_body"),
             ({"metadata": {str(n): "" for n in range(17)}}, ValueError, "metadata"),
             ({"metadata": {"a": 1}}, TypeError, "metadata"),
@@ -349,7 +349,7 @@ class TestSubmit:
             (a_run(), {"call_1": "x"}, ValueError),
             (RUN, {"call_1": float("nan")}, ValueError),
             (RUN, {"call_1": {1}}, TypeError),
-            (RUN, {"call_1": (x for x in ())}, TypeError),
+            (RUN, {"call_1": iter(())}, TypeError),
             (RUN, None, TypeError),
         ],
     )

@@ -90,7 +90,7 @@ class TestLog:
     def test_walk_counts(self, api: Api, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
         """One WARNING at the end of a walk counts what failed; none before, and none where nothing did."""
         caplog.set_level(logging.WARNING, "facade")
-        failed = {"last_error": {"code": "server_error", "message": "PRIVATE"}}
+        failed: dict[str, Any] = {"last_error": {"code": "server_error", "message": "PRIVATE"}}
         first = [a_run(1, **failed), a_run(2), a_run(3, incomplete_details={"reason": "content_filter"})]
         client = api.client(serve(answer(a_page(first, True)), answer(a_page([a_run(4, **failed)])), PAGE))
         walk = client.runs.all("thread_1")

@@ -109,7 +109,7 @@ class TestFreeForm:
 
     def test_changes_nothing_else(self) -> None:
         """Changing what was read changes neither the run nor what it gives back."""
-        run = as_sent(metadata={"oven": {"door": 1}})
+        run: Any = as_sent(metadata={"oven": {"door": 1}})
         run.metadata["oven"]["door"] = 2
         run.metadata["oven"]["more"] = 3
         run.metadata.to_dict()["oven"]["door"] = 4
@@ -136,7 +136,8 @@ class TestFreeForm:
 
     def test_in_a_body(self) -> None:
         """A body takes it, and any dict in its place."""
-        for metadata in (models.Metadata.from_dict({"oven": "2"}), models.Metadata(oven="2"), {"oven": "2"}):
+        like: Any = {"oven": "2"}
+        for metadata in (models.Metadata.from_dict(like), models.Metadata(oven="2"), like):
             assert models.ModifyRunRequest(metadata=metadata).to_dict() == {"metadata": {"oven": "2"}}
 
 
@@ -313,13 +314,14 @@ class TestHtml:
     @pytest.mark.parametrize("place", ["key", "value", "list", "metadata", "last_id"])
     def test_everything_is_escaped(self, place: str) -> None:
         """Whatever a server sends, wherever, nothing of it becomes markup."""
-        odd = {
+        odds: dict[str, dict[str, Any]] = {
             "key": {NASTY: 1},
             "value": {"instructions": NASTY, "created_at": NASTY},
             "list": {"tools": [NASTY, {NASTY: NASTY}]},
             "metadata": {"metadata": {NASTY: NASTY}},
-        }.get(place, {})
-        body = {"data": [a_run(**odd)], "has_more": True, "last_id": NASTY if place == "last_id" else "run_1"}
+        }
+        last_id = NASTY if place == "last_id" else "run_1"
+        body = {"data": [a_run(**odds.get(place, {}))], "has_more": True, "last_id": last_id}
         page = read_page(facade.Run, Reply(200, {}, json.dumps(body).encode(), str))
         assert any("alert" in text for text in [*self.shown(page).texts, *self.shown(page[0]).texts])
 
@@ -344,8 +346,9 @@ class TestNames:
     def test_names_are_of_what_is_read(self) -> None:
         """What a run and a step read as are the classes of these names."""
         step = facade.RunStep.from_dict(TestAsData.ODD)
-        call, odd, _ = step.step_details.tool_calls
-        assert type(step.step_details) is facade.ToolCalls
+        assert isinstance(step.step_details, facade.ToolCalls)
+        calls: list[Any] = [*step.step_details.tool_calls]
+        call, odd, _ = calls
         assert type(call) is facade.FunctionToolCall
         assert type(odd) is facade.UnknownObject
         assert type(facade.RunStep.from_dict(a_step(usage={})).usage) is facade.StepUsage

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from facade.server import serve, write_sample
-from facade.server.sample import EMPTY_THREAD_ID, SAMPLE_THREAD_ID
+from facade.server.sample import EMPTY_THREAD_ID
+from facade.server.sample_parts import SAMPLE_THREAD_ID
 
 RUNS = [f"run_bakery_{number:02}" for number in range(1, 13)]
 

@@ -31,7 +31,7 @@ def method_of(operation: Operation, side: str) -> Any:
 def test_method(operation: Operation, side: str) -> None:
     """It is a method of a resource that the client of each side has, and says which operation it is."""
     method, _ = method_of(operation, side)
-    assert f"operation {operation.operation_id}" in inspect.getdoc(method)
+    assert f"operation {operation.operation_id}" in (inspect.getdoc(method) or "")
     assert inspect.iscoroutinefunction(method) is (side == "async")
 
 

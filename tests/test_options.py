@@ -94,7 +94,8 @@ class TestUnknownOptions:
     @pytest.mark.parametrize(("given", "meant"), [("page_size", "limit"), ("ordr", "order")])
     def test_parameter_of_a_cmdlet(self, given: str, meant: str) -> None:
         """So it is for the cmdlet functions."""
-        assert f"did you mean {meant}?" in refusal(lambda: facade.get_thread_run("thread_1", **{given: 5}))
+        call: Callable[..., Any] = facade.get_thread_run
+        assert f"did you mean {meant}?" in refusal(lambda: call("thread_1", **{given: 5}))
 
     def test_cmdlet_with_a_client(self, serve: Serve) -> None:
         """With a client of one's own, a cmdlet function takes none of what makes a client, and says so by its name."""
@@ -203,7 +204,7 @@ class TestConstruction:
         assert client.runs.get("thread_1", "run_1").id == "run_1"
 
     @pytest.mark.parametrize("kind", [facade.Client, facade.AsyncClient], ids=lambda kind: kind.__name__)
-    def test_type_hints(self, kind: type) -> None:
+    def test_type_hints(self, kind: Any) -> None:
         """The types of a client's options can be asked for, each of them."""
         hints = typing.get_type_hints(kind.__init__)
         assert set(OPTIONS) <= hints.keys()

@@ -327,11 +327,11 @@ class TestPaging:
         found: list[dict[str, Any]] = []
         after = None
         for _ in range(200):
-            client = spoken.async_client if is_async else spoken.client
+            client: Any = spoken.async_client if is_async else spoken.client
             walk = client.runs.all("thread_1", after=after)
             try:
                 while True:
-                    item = spoken.run(anext(walk)) if is_async else next(walk)  # type: ignore[call-overload]
+                    item = spoken.run(anext(walk)) if is_async else next(walk)
                     found.append(item.to_dict())
             except (StopIteration, StopAsyncIteration):
                 break
@@ -414,7 +414,7 @@ class TestLeftOver:
         first = len(spoken.server.requests) + 1
 
         def ask() -> str:
-            client = spoken.async_client if is_async else spoken.client
+            client: Any = spoken.async_client if is_async else spoken.client
             call = client.runs.get("thread_1", "run_1")
             return str((spoken.run(call) if is_async else call).id)
 
@@ -568,7 +568,7 @@ class TestFuzz:
                     break
                 packed = packed[cut:]
             reply = taken.reply()
-            assert isinstance(reply, facade.APIResponseError) or len(reply.body) <= 20_000
+            assert isinstance(reply, facade.APIError) or len(reply.body) <= 20_000
 
     @pytest.mark.parametrize("seed", range(30))
     def test_wire(self, spoken: Spoken, seed: int) -> None:

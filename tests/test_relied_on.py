@@ -30,8 +30,8 @@ def spec() -> dict[str, Any]:
 
 def operation(spec: dict[str, Any], name: str) -> dict[str, Any]:
     """Give an operation by its id."""
-    (found,) = (item for path in spec["paths"].values() for item in path.values() if item["operationId"] == name)
-    return found
+    operations: Iterator[dict[str, Any]] = (item for path in spec["paths"].values() for item in path.values())
+    return next(item for item in operations if item["operationId"] == name)
 
 
 def answer(spec: dict[str, Any], name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -201,7 +202,8 @@ class TestMessages:
             assert len(facade.get_thread_message("thread_1", **at(server))) == 1
         assert len(list(facade.get_thread_message("thread_1", all=True, run_id="run_1", **at(server)))) == 1
         assert server.requests[2].value("run_id") == "run_1"
-        assert facade.get_thread_message(a_run(), a_step(), **at(server)).id == "msg_1"
+        of_a_step: Callable[..., Any] = facade.get_thread_message
+        assert of_a_step(a_run(), a_step(), **at(server)).id == "msg_1"
 
     @pytest.mark.parametrize("options", [{"all": True}, {"limit": 3}, {"run_id": "run_1"}])
     def test_one_set(self, serve: Serve, options: dict[str, Any]) -> None:

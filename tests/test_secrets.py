@@ -96,9 +96,8 @@ def told(failure: BaseException) -> str:
         shown = traceback.TracebackException(type(chain), chain, frames, capture_locals=True)
         said += shown.format(chain=False)
         if frames is not None:
-            trace = Traceback.extract(
-                type(chain), chain, frames, show_locals=True, locals_max_length=None, locals_max_string=None
-            )
+            whole: Any = {"locals_max_length": None, "locals_max_string": None}
+            trace = Traceback.extract(type(chain), chain, frames, show_locals=True, **whole)
             for stack in trace.stacks[:1]:
                 for frame in stack.frames:
                     said += [f"{name} = {pretty_text(node)}" for name, node in (frame.locals or {}).items()]
@@ -464,11 +463,12 @@ class TestOtherSecrets:
         """The cmdlet functions keep them as well, in tracebacks from their callers on."""
         options: dict[str, Any] = {"api_base": refused_url(), "additional_headers": {"x-gateway": HEADER_VALUE}}
         facade.configure(proxy=refused_url().removesuffix("/v1").replace("://", f"://baker:{PASSWORD}@"))
+        get: Callable[..., Any] = facade.get_thread_run
         for call in (
-            lambda: facade.get_thread_run("thread_1", "run_1", api_key=KEY, **options),
+            lambda: get("thread_1", "run_1", api_key=KEY, **options),
             lambda: list(facade.get_thread_run_step("run_1", "thread_1", all=True, api_key=KEY, **options)),
-            lambda: facade.get_thread_run("thread_1", limit=500, api_key=KEY, **options),
-            lambda: facade.get_thread_run("thread_1", timeout=5, api_key=KEY, **options),
+            lambda: get("thread_1", limit=500, api_key=KEY, **options),
+            lambda: get("thread_1", timeout=5, api_key=KEY, **options),
         ):
             with pytest.raises((facade.APIError, ValueError, TypeError)) as caught:
                 call()

@@ -23,7 +23,8 @@ from jsonschema import Draft202012Validator
 from facade import FILE_SEARCH_RESULT_CONTENT
 from facade.server import Store, create_app, serve, write_sample
 from facade.server.__main__ import main
-from facade.server.sample import EMPTY_THREAD_ID, MILL_THREAD_ID, ORDER_THREAD_ID, SAMPLE_THREAD_ID
+from facade.server.sample import EMPTY_THREAD_ID, MILL_THREAD_ID, ORDER_THREAD_ID
+from facade.server.sample_parts import SAMPLE_THREAD_ID
 
 SPEC = json.loads(files("openai_thread_runs_api").joinpath("openapi.json").read_text("utf-8"))
 BETA = {"OpenAI-Beta": "assistants=v2"}

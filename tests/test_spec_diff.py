@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -15,7 +15,9 @@ from scripts.spec.comparing import describe
 
 ROOT = Path(__file__).resolve().parent.parent
 
-BOTH, READERS, WRITERS, NOBODY = {"readers", "writers"}, {"readers"}, {"writers"}, set[str]()
+READERS: frozenset[Literal["readers", "writers"]] = frozenset({"readers"})
+WRITERS: frozenset[Literal["readers", "writers"]] = frozenset({"writers"})
+BOTH, NOBODY = READERS | WRITERS, READERS & WRITERS
 PINNED = yaml.load((ROOT / "openapi" / "openapi.yaml").read_bytes(), yaml.CSafeLoader)
 
 

@@ -8,6 +8,7 @@ import gzip
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -318,6 +319,7 @@ class TestErrors:
         stream = api.client(server).runs.stream("thread_1", "asst_1")
         with pytest.raises(facade.StreamError, match="no flour") as caught:
             names(stream)
+        assert caught.value.run is not None
         assert (caught.value.code, caught.value.run.status) == ("c", "queued")
         for _ in range(2):
             with pytest.raises(facade.StreamError, match="no flour"):
@@ -625,7 +627,7 @@ def test_close_from_another_task(serve: Serve) -> None:
                     return [one.event async for one in stream]
 
                 task = asyncio.create_task(read())
-                await until_async(lambda stream=stream: stream.messages)
+                await until_async(partial(getattr, stream, "messages"))
                 if ending == "close":
                     await stream.aclose()
                     assert len(await task) == 3

@@ -85,7 +85,7 @@ def test_seconds_are_from_the_start_to_the_end() -> None:
 
 def test_what_is_null_or_no_number_counts_as_nothing() -> None:
     """Objects that are odd in every way are summed as far as they have numbers."""
-    given = [None, [], "many", {"prompt_tokens": "12", "total_tokens": True}, {"total_tokens": float("inf")}]
+    given: list[Any] = [None, [], "many", {"prompt_tokens": "12", "total_tokens": True}, {"total_tokens": float("inf")}]
     given += [{"prompt_tokens": 5, "total_tokens": None}, {"input_tokens": 3.0, "output_tokens": 4}]
     given += [{"prompt_tokens": 9, "total_tokens": 9, "prompt_token_details": {"cached_tokens": 7}}]
     [row] = usage.summed([run(usage=value, model={"odd": 1}) for value in given])

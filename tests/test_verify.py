@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_an_archive_can_be_written_while_it_is_verified(sample: Path, monkeypatc
     """The check waits for nobody, and nobody for it, between one batch of rows and the next."""
     monkeypatch.setattr(module, "_BATCH", 1)
     found = module._problem_of
-    written = []
+    written: list[Any] = []
 
     def write_on(*arguments: object) -> str | None:
         run_id = f"run_new_{len(written)}"

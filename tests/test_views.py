@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from conftest import Api
 from wire import (
@@ -64,7 +66,7 @@ class TestViews:
         server = serve(again(), RUN if method == "runs.get" else STEP if method == "steps.get" else PAGE)
         client = api.client(server)
         resource, name = method.split(".")
-        arguments = ("thread_1", "run_1") if method == "runs.get" else (a_run(),)
+        arguments: tuple[Any, ...] = ("thread_1", "run_1") if method == "runs.get" else (a_run(),)
         arguments += ("step_1",) if method == "steps.get" else ()
         given = getattr(getattr(client, resource), name)(*arguments, timeout_sec=5, deadline_sec=5, max_retry_count=1)
         if name == "all":

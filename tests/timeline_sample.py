@@ -54,6 +54,9 @@ class Walk:
 class Resource:
     """One of a client's resources, of methods."""
 
+    all: Any
+    get: Any
+
     def __init__(self, **methods: Callable[..., Any]) -> None:
         self.__dict__.update(methods)
 
@@ -356,7 +359,8 @@ def a_large_thread(steps: int, *, each: int = 12) -> FakeClient:
                 ]
                 story.step(lasts, *chance.sample(kinds, chance.choice([1, 1, 1, 2])))
         steps -= each
-        story.end(**({"last_error": {"code": "server_error", "message": "It broke."}} if bad else {}))
+        broke: dict[str, Any] = {"last_error": {"code": "server_error", "message": "It broke."}}
+        story.end(**(broke if bad else {}))
         story.at += chance.choice([5, 30, 300, 40000])
     return FakeClient(story.data())
 
@@ -503,6 +507,7 @@ def main(folder: str) -> None:
     """Writes the pages."""
     empty = FakeClient({"thread": {"id": "thread_empty"}})
     pages = {"sample": a_thread(), "large": a_large_thread(30_000), "odd": an_odd_thread(), "empty": empty}
+    client: Any
     for name, client in pages.items():
         print(timeline.write(client, next(iter(client.held)), to=Path(folder) / f"{name}.html"))
 

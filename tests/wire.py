@@ -188,13 +188,15 @@ class Server:
         for part in (script,) if isinstance(script, bytes) else script:
             if isinstance(part, bytes):
                 sock.sendall(part)
+            elif isinstance(part, float | int):
+                _rest(sock, part)
             elif part is RESET:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return False
             elif part is CLOSE:
                 return False
             else:
-                _rest(sock, None if part is HANG else float(part))
+                _rest(sock, None)
         return True
 
     @property
