@@ -43,32 +43,13 @@ class RunKey(NamedTuple):
     run_id: str
 
 
-class PageParameters(TypedDict, total=False):
-    """The parameters that every list has, as the generated endpoints take them."""
+class PageQuery(TypedDict, total=False):
+    """Which page of a list is asked for: the parameters that every list has, as the generated endpoints take them."""
 
     limit: int
     order: Order
     after: str
     before: str
-
-
-class PageQuery(NamedTuple):
-    """Which page of a list is asked for; sent as it is here."""
-
-    limit: int
-    order: Order
-    after: str | None = None
-    before: str | None = None
-    include: tuple[str, ...] = ()
-
-    def parameters(self) -> PageParameters:
-        """What every list is asked with; `include` is some lists' own."""
-        parameters: PageParameters = {"limit": self.limit, "order": self.order}
-        if self.after is not None:
-            parameters["after"] = self.after
-        if self.before is not None:
-            parameters["before"] = self.before
-        return parameters
 
 
 _KINDS = {"thread_": "thread", "run_": "run", "step_": "run step", "asst_": "assistant", "msg_": "message"}
@@ -214,7 +195,7 @@ def message_key(value: Any) -> str:
     return check_id("message_id", value, "message")
 
 
-def page_query(limit: Any, order: Any, after: Any, before: Any, include: Any = ()) -> PageQuery:
+def page_query(limit: Any, order: Any, after: Any = None, before: Any = None) -> PageQuery:
     """The checked parameters of one page.
 
     Raises:
@@ -224,19 +205,26 @@ def page_query(limit: Any, order: Any, after: Any, before: Any, include: Any = (
         check_limit("limit", limit)
     if order not in ("asc", "desc"):
         raise ValueError(f"order is 'asc' or 'desc', not {order!r}")
+    query: PageQuery = {"limit": limit, "order": order}
     if after is not None:
-        _check_cursor("after", after)
+        query["after"] = _checked_cursor("after", after)
     if before is not None:
-        _check_cursor("before", before)
-    return PageQuery(limit, order, after, before, include_values(include) if include != () else ())
+        query["before"] = _checked_cursor("before", before)
+    return query
 
 
-def _check_cursor(name: str, value: Any) -> None:
+def behind(query: PageQuery, cursor: str | None) -> PageQuery:
+    """The same query for the page behind a cursor; None for the list's begin."""
+    return query if cursor is None else {**query, "after": cursor}
+
+
+def _checked_cursor(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is the id of an object of the list, a str, not {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} is blank; leave it out to begin at the list's end")
     _check_sendable(name, value)
+    return value
 
 
 def _check_sendable(name: str, value: str) -> None:

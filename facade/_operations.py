@@ -1,7 +1,7 @@
 """Every operation, declared once: what it asks, by its generated endpoint, and how its answer is read.
 
-The only module that touches generated endpoints. They are imported when an operation is first used: together they take
-longer to import than everything else here. A type checker sees them all the same.
+The only module that touches generated endpoints. They and the models are imported when they are first used: together
+they take longer to import than everything else here. A type checker sees them all the same.
 
 To add one, see "How to add an operation" in ARCHITECTURE.md.
 """
@@ -10,22 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from facade._answers import Page, read_object, read_page
 from facade._arguments import PageQuery, RunKey
 from facade._exchange import Call, Query, Reply
-
-if TYPE_CHECKING:
-    from openai_thread_runs_api.models import (
-        AssistantObject,
-        MessageObject,
-        RunObject,
-        RunStepObject,
-        ThreadObject,
-    )
+from openai_thread_runs_api import models
+from openai_thread_runs_api.api import assistants as api
 
 T = TypeVar("T")
+Include = tuple[Any, ...]
+"""Values of `include[]`: texts, though the spec knows but one."""
 
 
 class Operation(NamedTuple):
@@ -53,132 +48,88 @@ def _call(request: dict[str, Any], read: Callable[[Reply], T]) -> Call[T]:
     return Call(request["method"].upper(), request["url"], query, read)
 
 
-def _or_unset(value: Any) -> Any:
-    """A parameter as the generated code takes it; the spec's own values are not all that servers know."""
+def get_run(thread_id: str, run_id: str) -> Call[models.RunObject]:
+    """One run."""
+    return _call(api.get_run._get_kwargs(thread_id, run_id), partial(read_object, models.RunObject))
+
+
+def list_runs(thread_id: str, page: PageQuery) -> Call[Page[models.RunObject]]:
+    """One page of a thread's runs."""
+    return _call(api.list_runs._get_kwargs(thread_id, **page), partial(read_page, models.RunObject))
+
+
+def get_run_step(run: RunKey, step_id: str, include: Include) -> Call[models.RunStepObject]:
+    """One run step."""
+    request = api.get_run_step._get_kwargs(*run, step_id, include=[*include])
+    return _call(request, partial(read_object, models.RunStepObject))
+
+
+def list_run_steps(run: RunKey, page: PageQuery, include: Include) -> Call[Page[models.RunStepObject]]:
+    """One page of a run's steps."""
+    request = api.list_run_steps._get_kwargs(*run, **page, include=[*include])
+    return _call(request, partial(read_page, models.RunStepObject))
+
+
+def get_message(thread_id: str, message_id: str) -> Call[models.MessageObject]:
+    """One message."""
+    return _call(api.get_message._get_kwargs(thread_id, message_id), partial(read_object, models.MessageObject))
+
+
+def list_messages(thread_id: str, page: PageQuery, run_id: str | None) -> Call[Page[models.MessageObject]]:
+    """One page of a thread's messages; those of one run where `run_id` is given."""
     from openai_thread_runs_api.types import UNSET
 
-    return UNSET if not value else list(value) if isinstance(value, tuple) else value
+    request = api.list_messages._get_kwargs(thread_id, **page, run_id=run_id or UNSET)
+    return _call(request, partial(read_page, models.MessageObject))
 
 
-def get_run(thread_id: str, run_id: str) -> Call[RunObject]:
-    """One run."""
-    from openai_thread_runs_api.api.assistants.get_run import _get_kwargs
-    from openai_thread_runs_api.models.run_object import RunObject
-
-    return _call(_get_kwargs(thread_id, run_id), partial(read_object, RunObject))
-
-
-def list_runs(thread_id: str, page: PageQuery) -> Call[Page[RunObject]]:
-    """One page of a thread's runs."""
-    from openai_thread_runs_api.api.assistants.list_runs import _get_kwargs
-    from openai_thread_runs_api.models.run_object import RunObject
-
-    return _call(_get_kwargs(thread_id, **page.parameters()), partial(read_page, RunObject))
-
-
-def get_run_step(run: RunKey, step_id: str, include: tuple[str, ...]) -> Call[RunStepObject]:
-    """One run step."""
-    from openai_thread_runs_api.api.assistants.get_run_step import _get_kwargs
-    from openai_thread_runs_api.models.run_step_object import RunStepObject
-
-    request = _get_kwargs(run.thread_id, run.run_id, step_id, include=_or_unset(include))
-    return _call(request, partial(read_object, RunStepObject))
-
-
-def list_run_steps(run: RunKey, page: PageQuery) -> Call[Page[RunStepObject]]:
-    """One page of a run's steps."""
-    from openai_thread_runs_api.api.assistants.list_run_steps import _get_kwargs
-    from openai_thread_runs_api.models.run_step_object import RunStepObject
-
-    request = _get_kwargs(run.thread_id, run.run_id, **page.parameters(), include=_or_unset(page.include))
-    return _call(request, partial(read_page, RunStepObject))
-
-
-def get_message(thread_id: str, message_id: str) -> Call[MessageObject]:
-    """One message."""
-    from openai_thread_runs_api.api.assistants.get_message import _get_kwargs
-    from openai_thread_runs_api.models.message_object import MessageObject
-
-    return _call(_get_kwargs(thread_id, message_id), partial(read_object, MessageObject))
-
-
-def list_messages(thread_id: str, page: PageQuery, run_id: str | None) -> Call[Page[MessageObject]]:
-    """One page of a thread's messages; those of one run where `run_id` is given."""
-    from openai_thread_runs_api.api.assistants.list_messages import _get_kwargs
-    from openai_thread_runs_api.models.message_object import MessageObject
-
-    request = _get_kwargs(thread_id, **page.parameters(), run_id=_or_unset(run_id))
-    return _call(request, partial(read_page, MessageObject))
-
-
-def get_thread(thread_id: str) -> Call[ThreadObject]:
+def get_thread(thread_id: str) -> Call[models.ThreadObject]:
     """One thread."""
-    from openai_thread_runs_api.api.assistants.get_thread import _get_kwargs
-    from openai_thread_runs_api.models.thread_object import ThreadObject
-
-    return _call(_get_kwargs(thread_id), partial(read_object, ThreadObject))
+    return _call(api.get_thread._get_kwargs(thread_id), partial(read_object, models.ThreadObject))
 
 
-def list_threads(page: PageQuery) -> Call[Page[ThreadObject]]:
+def list_threads(page: PageQuery) -> Call[Page[models.ThreadObject]]:
     """One page of the threads, where the server lists them."""
-    from openai_thread_runs_api.api.assistants.list_threads import _get_kwargs
-    from openai_thread_runs_api.models.thread_object import ThreadObject
-
-    return _call(_get_kwargs(**page.parameters()), partial(read_page, ThreadObject))
+    return _call(api.list_threads._get_kwargs(**page), partial(read_page, models.ThreadObject))
 
 
-def get_assistant(assistant_id: str) -> Call[AssistantObject]:
+def get_assistant(assistant_id: str) -> Call[models.AssistantObject]:
     """One assistant."""
-    from openai_thread_runs_api.api.assistants.get_assistant import _get_kwargs
-    from openai_thread_runs_api.models.assistant_object import AssistantObject
-
-    return _call(_get_kwargs(assistant_id), partial(read_object, AssistantObject))
+    return _call(api.get_assistant._get_kwargs(assistant_id), partial(read_object, models.AssistantObject))
 
 
-def create_run(thread_id: str, body: bytes, include: tuple[str, ...]) -> Call[RunObject]:
+def create_run(thread_id: str, body: bytes, include: Include) -> Call[models.RunObject]:
     """Starts a run."""
-    from openai_thread_runs_api.api.assistants.create_run import _get_kwargs
-    from openai_thread_runs_api.models.create_run_request import CreateRunRequest
-
-    return _write(_get_kwargs(thread_id, body=CreateRunRequest.from_dict({}), include=_or_unset(include)), body)
+    made = models.CreateRunRequest.from_dict({})
+    return _write(api.create_run._get_kwargs(thread_id, body=made, include=[*include]), body)
 
 
-def create_thread_and_run(body: bytes) -> Call[RunObject]:
+def create_thread_and_run(body: bytes) -> Call[models.RunObject]:
     """Makes a thread and starts a run on it."""
-    from openai_thread_runs_api.api.assistants.create_thread_and_run import _get_kwargs
-    from openai_thread_runs_api.models.create_thread_and_run_request import CreateThreadAndRunRequest
-
-    return _write(_get_kwargs(body=CreateThreadAndRunRequest.from_dict({})), body)
+    return _write(api.create_thread_and_run._get_kwargs(body=models.CreateThreadAndRunRequest.from_dict({})), body)
 
 
-def modify_run(run: RunKey, body: bytes) -> Call[RunObject]:
+def modify_run(run: RunKey, body: bytes) -> Call[models.RunObject]:
     """Changes a run's metadata."""
-    from openai_thread_runs_api.api.assistants.modify_run import _get_kwargs
-    from openai_thread_runs_api.models.modify_run_request import ModifyRunRequest
+    return _write(
+        api.modify_run._get_kwargs(*run, body=models.ModifyRunRequest.from_dict({})), body, is_repeatable=True
+    )
 
-    return _write(_get_kwargs(*run, body=ModifyRunRequest.from_dict({})), body, is_repeatable=True)
 
-
-def cancel_run(run: RunKey) -> Call[RunObject]:
+def cancel_run(run: RunKey) -> Call[models.RunObject]:
     """Asks for a run to be stopped."""
-    from openai_thread_runs_api.api.assistants.cancel_run import _get_kwargs
-
-    return _write(_get_kwargs(*run), b"", is_repeatable=True)
+    return _write(api.cancel_run._get_kwargs(*run), b"", is_repeatable=True)
 
 
-def submit_tool_outputs(run: RunKey, body: bytes) -> Call[RunObject]:
+def submit_tool_outputs(run: RunKey, body: bytes) -> Call[models.RunObject]:
     """Answers what a run waits for."""
-    from openai_thread_runs_api.api.assistants.submit_tool_ouputs_to_run import _get_kwargs
-    from openai_thread_runs_api.models.submit_tool_outputs_run_request import SubmitToolOutputsRunRequest
-
-    return _write(_get_kwargs(*run, body=SubmitToolOutputsRunRequest.from_dict({})), body)
+    made = models.SubmitToolOutputsRunRequest.from_dict({})
+    return _write(api.submit_tool_ouputs_to_run._get_kwargs(*run, body=made), body)
 
 
-def _write(request: dict[str, Any], body: bytes, is_repeatable: bool = False) -> Call[RunObject]:
+def _write(request: dict[str, Any], body: bytes, is_repeatable: bool = False) -> Call[models.RunObject]:
     """A call that changes something: whether it may be sent twice is said here, and nowhere else."""
-    from openai_thread_runs_api.models.run_object import RunObject
-
-    call = _call(request, partial(read_object, RunObject))
+    call = _call(request, partial(read_object, models.RunObject))
     return call._replace(body=body, is_repeatable=is_repeatable)
 
 
@@ -187,7 +138,7 @@ def polled(call: Call[T]) -> Call[tuple[T, Mapping[str, str]]]:
     return call._replace(read=lambda reply: (call.read(reply), reply.headers))  # type: ignore[arg-type, return-value]
 
 
-def as_stream(call: Call[RunObject]) -> Call[Any]:
+def as_stream(call: Call[models.RunObject]) -> Call[Any]:
     """The same, answered by an event stream where the server gives one: reads as that stream, else as the run."""
     return call._replace(is_stream=True, read=lambda reply: reply.stream or call.read(reply))
 

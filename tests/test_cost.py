@@ -122,7 +122,8 @@ def test_import_loads_what_it_needs() -> None:
         "yaml",
     }
     assert not loaded & unwanted
-    assert not [name for name in loaded if name.startswith("openai_thread_runs_api")]
+    assert not [name for name in loaded if name.startswith("openai_thread_runs_api.models.")]
+    assert not [name for name in loaded if name.startswith("openai_thread_runs_api.api.assistants.")]
 
 
 def test_a_model_is_imported_when_it_is_needed() -> None:
@@ -130,4 +131,4 @@ def test_a_model_is_imported_when_it_is_needed() -> None:
     loaded = loaded_by("import facade; facade.RunStep")
     models = [name for name in loaded if name.startswith("openai_thread_runs_api.models.")]
     assert models == ["openai_thread_runs_api.models.run_step_object"]
-    assert not [name for name in loaded if name.startswith("openai_thread_runs_api.api")]
+    assert not [name for name in loaded if name.startswith("openai_thread_runs_api.api.assistants.")]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade._answers import Page
-from facade._arguments import RunKey, is_one
+from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._async.walks import AsyncWalk
 from facade._exchange import NO_DEADLINE, Call, Deadline
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
@@ -45,9 +45,9 @@ class AsyncResource:
         self,
         one_or_many: Any,
         what: str,
-        ask: Callable[[Any, str | None], Call[Page[T]]],
+        ask: Callable[[Any, PageQuery], Call[Page[T]]],
         key: Callable[[Any], Any],
-        after: str | None,
+        query: PageQuery,
         concurrency: int,
         in_order: bool,
         options: LimitOptions,
@@ -57,12 +57,13 @@ class AsyncResource:
         Args:
             one_or_many: what the caller gave
             what: a word for what a list belongs to, for the repr
-            ask: makes the call for a list's page behind a cursor
+            ask: makes the call for a list's page
             key: what names a list, of what the caller gave for it
+            query: for the first page
         """
         from facade._prefetch_async import AsyncPrefetch
 
-        limits = self._limits("all", options)
+        limits, after = self._limits("all", options), query.get("after")
         deadline = Deadline(limits.deadline_sec)
         check_concurrency("concurrency", concurrency)
 
@@ -72,7 +73,7 @@ class AsyncResource:
         is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, (Iterable, AsyncIterable))
         if not is_many:
             name = key(one_or_many)
-            one = ListCursor(lambda cursor: ask(name, cursor), after)
+            one = ListCursor(lambda cursor: ask(name, behind(query, cursor)), after)
             shown = what if name is None else f"{what} {name.run_id if isinstance(name, RunKey) else name}"
             return AsyncWalk(AsyncPrefetch.of_one(one, fetch), f"{self._name} of {shown}", deadline, after)
         if after is not None:
@@ -81,7 +82,7 @@ class AsyncResource:
         def make(item: Any) -> ListCursor[T]:
             name = key(item)
             ids = name._asdict() if isinstance(name, RunKey) else {"thread_id": name}
-            return ListCursor(lambda cursor: ask(name, cursor), **ids)
+            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), **ids)
 
         reader = AsyncPrefetch(make, one_or_many, concurrency, in_order, fetch)
         return AsyncWalk(reader, f"{self._name} of several {what}s", deadline, None)

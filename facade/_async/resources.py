@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeVar, Unpack
 
 from facade import _operations
@@ -25,7 +26,6 @@ from facade._arguments import (
 from facade._async.lifecycle import AsyncRunLife
 from facade._async.resource import PAGE_SIZE, AsyncResource
 from facade._async.walks import AsyncWalk
-from facade._exchange import Call
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, models
 
@@ -103,12 +103,8 @@ class AsyncRuns(AsyncRunLife):
         Returns:
             An iterator, which asks for pages of 100 as they are needed.
         """
-        query = page_query(PAGE_SIZE, order, after, None)
-
-        def ask(thread_id: str, cursor: str | None) -> Call[Page[models.RunObject]]:
-            return _operations.list_runs(thread_id, query._replace(after=cursor))
-
-        return self._walk(thread_or_threads, "thread", ask, thread_key, after, concurrency, in_order, options)
+        query, ask = page_query(PAGE_SIZE, order, after), _operations.list_runs
+        return self._walk(thread_or_threads, "thread", ask, thread_key, query, concurrency, in_order, options)
 
     async def refresh(self, run: RunLike, **options: Unpack[LimitOptions]) -> models.RunObject:
         """Reads a run afresh, as `get` with the run's own ids.
@@ -175,8 +171,9 @@ class AsyncSteps(AsyncResource):
         Returns:
             One page; its `has_more` says whether there are more.
         """
-        query = page_query(limit, order, after, before, include)
-        return await self._ask("list", _operations.list_run_steps(run_key(run, thread_id), query), options)
+        query, wanted = page_query(limit, order, after, before), include_values(include) if include != () else ()
+        call = _operations.list_run_steps(run_key(run, thread_id), query, wanted)
+        return await self._ask("list", call, options)
 
     def all(
         self,
@@ -203,15 +200,9 @@ class AsyncSteps(AsyncResource):
         Returns:
             An iterator, which asks for pages of 100 as they are needed.
         """
-        query = page_query(PAGE_SIZE, order, after, None, include)
-
-        def ask(key: Any, cursor: str | None) -> Call[Page[models.RunStepObject]]:
-            return _operations.list_run_steps(key, query._replace(after=cursor))
-
-        def key(run: Any) -> Any:
-            return run_key(run, thread_id)
-
-        return self._walk(run_or_runs, "run", ask, key, after, concurrency, in_order, options)
+        query, key = page_query(PAGE_SIZE, order, after), partial(run_key, thread_id=thread_id)
+        ask = partial(_operations.list_run_steps, include=include_values(include))
+        return self._walk(run_or_runs, "run", ask, key, query, concurrency, in_order, options)
 
     async def refresh(
         self, step: Any, *, include: str | Sequence[str] = (), **options: Unpack[LimitOptions]
@@ -293,12 +284,9 @@ class AsyncMessages(AsyncResource):
         Returns:
             An iterator, which asks for pages of 100 as they are needed.
         """
-        query, of_run = page_query(PAGE_SIZE, order, after, None), _run_id(run_id)
-
-        def ask(thread_id: str, cursor: str | None) -> Call[Page[models.MessageObject]]:
-            return _operations.list_messages(thread_id, query._replace(after=cursor), of_run)
-
-        return self._walk(thread_or_threads, "thread", ask, thread_key, after, concurrency, in_order, options)
+        query = page_query(PAGE_SIZE, order, after)
+        ask = partial(_operations.list_messages, run_id=_run_id(run_id))
+        return self._walk(thread_or_threads, "thread", ask, thread_key, query, concurrency, in_order, options)
 
     async def refresh(self, message: Any, **options: Unpack[LimitOptions]) -> models.MessageObject:
         """Reads a message afresh, as `get` with the message's own ids.
@@ -356,12 +344,10 @@ class AsyncThreads(AsyncResource):
         Returns:
             An iterator, which asks for pages of 100 as they are needed.
         """
-        query = page_query(PAGE_SIZE, order, after, None)
-
-        def ask(server: Any, cursor: str | None) -> Call[Page[models.ThreadObject]]:
-            return _operations.list_threads(query._replace(after=cursor))
-
-        return self._walk(None, "the server", ask, lambda server: server, after, 1, True, options)
+        query = page_query(PAGE_SIZE, order, after)
+        return self._walk(
+            None, "the server", lambda _, page: _operations.list_threads(page), lambda _: None, query, 1, True, options
+        )
 
 
 class AsyncAssistants(AsyncResource):

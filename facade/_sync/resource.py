@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade._answers import Page
-from facade._arguments import RunKey, is_one
+from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._exchange import NO_DEADLINE, Call, Deadline
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
 from facade._paging import ListCursor
@@ -46,9 +46,9 @@ class Resource:
         self,
         one_or_many: Any,
         what: str,
-        ask: Callable[[Any, str | None], Call[Page[T]]],
+        ask: Callable[[Any, PageQuery], Call[Page[T]]],
         key: Callable[[Any], Any],
-        after: str | None,
+        query: PageQuery,
         concurrency: int,
         in_order: bool,
         options: LimitOptions,
@@ -58,12 +58,13 @@ class Resource:
         Args:
             one_or_many: what the caller gave
             what: a word for what a list belongs to, for the repr
-            ask: makes the call for a list's page behind a cursor
+            ask: makes the call for a list's page
             key: what names a list, of what the caller gave for it
+            query: for the first page
         """
         from facade._prefetch_sync import Prefetch
 
-        limits = self._limits("all", options)
+        limits, after = self._limits("all", options), query.get("after")
         deadline = Deadline(limits.deadline_sec)
         check_concurrency("concurrency", concurrency)
 
@@ -73,7 +74,7 @@ class Resource:
         is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, (Iterable))
         if not is_many:
             name = key(one_or_many)
-            one = ListCursor(lambda cursor: ask(name, cursor), after)
+            one = ListCursor(lambda cursor: ask(name, behind(query, cursor)), after)
             shown = what if name is None else f"{what} {name.run_id if isinstance(name, RunKey) else name}"
             return Walk(Prefetch.of_one(one, fetch), f"{self._name} of {shown}", deadline, after)
         if after is not None:
@@ -82,7 +83,7 @@ class Resource:
         def make(item: Any) -> ListCursor[T]:
             name = key(item)
             ids = name._asdict() if isinstance(name, RunKey) else {"thread_id": name}
-            return ListCursor(lambda cursor: ask(name, cursor), **ids)
+            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), **ids)
 
         reader = Prefetch(make, one_or_many, concurrency, in_order, fetch)
         return Walk(reader, f"{self._name} of several {what}s", deadline, None)

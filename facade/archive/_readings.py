@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from facade import _operations
 from facade._answers import Page
-from facade._arguments import PageQuery, RunKey
+from facade._arguments import RunKey, behind
 from facade._exchange import Call, Reply
 from facade._paging import ListCursor
 from facade.archive._columns import Kind
@@ -118,13 +118,13 @@ class Reading:
         self.is_resumed, self.attempts = False, 0
 
     def _page_call(self, after: str | None) -> Call[Page[Item]]:
-        query = PageQuery(100, "asc", after, None, self.include)
+        query = behind({"limit": 100, "order": "asc"}, after)
         thread_id = self.thread.id if self.thread is not None else ""
         ask: dict[str, Callable[[], Call[Any]]] = {
             "threads": lambda: _operations.list_threads(query),
             "messages": lambda: _operations.list_messages(thread_id, query, None),
             "runs": lambda: _operations.list_runs(thread_id, query),
-            "steps": lambda: _operations.list_run_steps(RunKey(thread_id, self.id), query),
+            "steps": lambda: _operations.list_run_steps(RunKey(thread_id, self.id), query, self.include),
         }
         return _sliced(ask[self.kind](), slice_page)
 
