@@ -102,8 +102,6 @@ def redactor(*secrets: str) -> Redact:
 
 def also_redacting(redact: Redact, secrets: tuple[str, ...]) -> Redact:
     """What blanks these secrets too."""
-    if not secrets:
-        return redact
     further = redactor(*secrets)
     return lambda text: further(redact(text))
 
@@ -118,78 +116,68 @@ class Credentials(NamedTuple):
         return "Credentials(***)"
 
 
-class Auth:
-    """A client's key and headers.
+def credentials(
+    secret: Secret,
+    auth_type: AuthType,
+    host: str,
+    organization: str | None,
+    additional: tuple[tuple[str, Secret], ...],
+    proxy_password: Secret | None,
+) -> Credentials:
+    """The credentials of one attempt.
 
     Args:
-        secret: the key, or what gives one before each attempt
+        secret: the key
         auth_type: which header carries it
         host: the header `Host`
-        organization: sent with auth_type "openai"; None for none
+        organization: sent with auth_type "openai"; None or blank for none
         additional: headers that win over the client's own
         proxy_password: a further secret; None for none
 
+    Raises:
+        ConfigurationError: the key is not usable.
+    """
+    key = secret.usable()
+    given = [(name, str(value.reveal())) for name, value in additional]
+    names = {name.lower() for name, _ in given}
+    own = [
+        ("Host", host),
+        ("Accept", "application/json"),
+        ("Accept-Encoding", "gzip, deflate"),
+        ("User-Agent", USER_AGENT),
+        ("OpenAI-Beta", "assistants=v2"),
+        ("api-key", key) if auth_type == "azure" else ("Authorization", f"Bearer {key}"),
+    ]
+    if organization and auth_type == "openai":
+        own.append(("OpenAI-Organization", organization))
+    headers = [pair for pair in own if pair[0].lower() not in names] + given
+    password = "" if proxy_password is None else str(proxy_password.reveal())
+    return Credentials(
+        [(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
+        redactor(key, password, *(value for _, value in given if len(value) >= MIN_HEADER_SECRET_LENGTH)),
+    )
+
+
+class Auth(NamedTuple):
+    """A client's key, and what makes credentials of it.
+
     Attributes:
-        fixed_credentials: gives the credentials of all attempts; None where the key is asked for before each
+        secret: the key, or what gives one before each attempt
+        credentials: makes those of one attempt, of the key as it is then
+        fixed_credentials: gives those of all attempts; None where the key is asked for before each
     """
 
-    __slots__ = ("_additional", "_auth_type", "_host", "_organization", "_password", "fixed_credentials", "secret")
+    secret: Secret
+    credentials: Callable[[Secret], Credentials]
+    fixed_credentials: Callable[[], Credentials] | None
 
-    def __init__(
-        self,
-        secret: Secret,
-        auth_type: AuthType,
-        host: str,
-        organization: str | None,
-        additional: tuple[tuple[str, Secret], ...],
-        proxy_password: Secret | None,
-    ) -> None:
-        self.secret = secret
-        self._auth_type = auth_type
-        self._host = host
-        self._organization = organization
-        self._additional = additional
-        self._password = proxy_password
-        self.fixed_credentials: Callable[[], Credentials] | None = None
-        if not secret.is_callable():
-            credentials = self.credentials(secret)
-            self.fixed_credentials = lambda: credentials
-
-    def with_secret(self, secret: Secret) -> Auth:
-        """The same with another key, or another way to get one."""
-        return Auth(secret, self._auth_type, self._host, self._organization, self._additional, self._password)
-
-    def credentials(self, secret: Secret) -> Credentials:
-        """The credentials with a key.
-
-        Raises:
-            ConfigurationError: the key is not usable.
-        """
-        key = secret.usable()
-        given = [(name, str(value.reveal())) for name, value in self._additional]
-        names = {name.lower() for name, _ in given}
-        own = [
-            ("Host", self._host),
-            ("Accept", "application/json"),
-            ("Accept-Encoding", "gzip, deflate"),
-            ("User-Agent", USER_AGENT),
-            ("OpenAI-Beta", "assistants=v2"),
-            ("api-key", key) if self._auth_type == "azure" else ("Authorization", f"Bearer {key}"),
-        ]
-        if self._organization is not None and self._auth_type == "openai":
-            own.append(("OpenAI-Organization", self._organization))
-        headers = [pair for pair in own if pair[0].lower() not in names] + given
-        password = str(self._password.reveal()) if self._password is not None else ""
-        return Credentials(
-            [(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
-            redactor(key, password, *(value for _, value in given if len(value) >= MIN_HEADER_SECRET_LENGTH)),
-        )
-
-    def __repr__(self) -> str:
-        return f"Auth({self._auth_type!r}, ***)"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a key is not pickled; make a new client where it is needed")
+    @classmethod
+    def of(cls, secret: Secret, make: Callable[[Secret], Credentials]) -> Auth:
+        """What sends a key, or what gives one, by `credentials` with the rest filled in."""
+        if secret.is_callable():
+            return cls(secret, make, None)
+        fixed = make(secret)
+        return cls(secret, make, lambda: fixed)
 
 
 redacting: ContextVar[Redact | None] = ContextVar("redacting", default=None)

@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from facade._auth import Auth, Secret, is_visible
-from facade._route import Route, check_proxy, check_transport, check_verify, find_proxy
+from facade._auth import Auth, Secret, credentials, is_visible
+from facade._route import Route, check_proxy, check_transport, check_verify, find_proxy, split_address
 from facade.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -166,32 +166,20 @@ def _organization(name: str, value: Any) -> str:
 
 def _base(name: str, value: Any) -> str:
     """An endpoint's address, as it was given, once it is known to be usable."""
-    problem = None
-    try:
-        text = value.strip()
-        parts = urlsplit(text)
-        port_is_usable: bool = parts.port is None or parts.port > 0
-        host = parts.hostname or ""
-        if host and ":" not in host:
-            host.encode("idna")
-            "".join(label.encode("ascii").decode("idna") for label in host.split(".") if label.startswith("xn--"))
-    except UnicodeError:
-        problem = "has a host name that cannot be looked up"
-    except (AttributeError, TypeError, ValueError):
-        problem = "is not an address"
+    text = value.strip() if isinstance(value, str) else ""
+    parts = split_address(text, ("http", "https"))
+    if isinstance(parts, str):
+        problem = parts
+    elif "@" in parts.netloc:
+        problem = "has a user or password in it; give the key as api_key"
+    elif parts.fragment or not text.isprintable() or re.search(r"[\s\\]", text):
+        problem = "has a fragment, white space or a backslash in it"
     else:
-        if parts.scheme not in ("http", "https") or not host or not port_is_usable:
-            problem = "does not start with http:// or https:// and a host"
-        elif parts.username is not None or parts.password is not None:
-            problem = "has a user or password in it; give the key as api_key"
-        elif parts.fragment or not text.isprintable() or re.search(r"[\s\\]", text):
-            problem = "has a fragment, white space or a backslash in it"
-    if problem:
-        raise ConfigurationError(
-            f"the base address {problem}; check api_base, OPENAI_API_BASE or OPENAI_BASE_URL. "
-            "It looks like https://host.example/v1"
-        )
-    return cast(str, text)
+        return text
+    raise ConfigurationError(
+        f"the base address {problem}; check api_base, OPENAI_API_BASE or OPENAI_BASE_URL. "
+        "It looks like https://host.example/v1"
+    )
 
 
 def _auth_type(name: str, value: Any) -> AuthType:
@@ -375,28 +363,21 @@ class Settings(NamedTuple):
                 "api/projects/<project>; or set OPENAI_API_BASE"
             )
         parts = urlsplit(base or OPENAI_BASE)
-        host = parts.hostname or ""
-        host = f"[{host}]" if ":" in host else host.encode("idna").decode()
+        authority, host = parts.netloc.lower().encode("idna").decode(), (parts.hostname or "").encode("idna")
         prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         transport = option("transport", given)
-        proxy = None if transport is not None else find_proxy(option("proxy", given), parts.scheme, host, parts.port)
+        proxy = None if transport is not None else find_proxy(option("proxy", given), parts.scheme, authority)
+        make = functools.partial(
+            credentials,
+            auth_type=auth_type,
+            host=authority,
+            organization=option("organization", given),
+            additional=option("additional_headers", given) or (),
+            proxy_password=None if proxy is None else proxy.password,
+        )
         return cls(
-            auth=Auth(
-                secret,
-                auth_type,
-                host if parts.port is None else f"{host}:{parts.port}",
-                option("organization", given) or None,
-                option("additional_headers", given) or (),
-                proxy.password if proxy is not None else None,
-            ),
-            route=Route(
-                parts.scheme.encode(),
-                host.strip("[]").encode(),
-                parts.port,
-                option("verify", given),
-                proxy,
-                transport,
-            ),
+            auth=Auth.of(secret, make),
+            route=Route(parts.scheme.encode(), host, parts.port, option("verify", given), proxy, transport),
             base=f"{parts.scheme}://{parts.netloc}{prefix}",
             prefix=prefix,
             query=(*parse_qsl(parts.query, keep_blank_values=True), *(option("additional_query", given) or ())),

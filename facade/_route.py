@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import ssl
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from facade._auth import Secret
@@ -22,24 +23,21 @@ KEEP_SEC = 5.0
 class Proxy(NamedTuple):
     """A checked proxy; `said_by` names what it was given in."""
 
-    scheme: str
-    host: str
-    port: int | None
+    address: str
     user: str | None
-    password: Secret | None
+    password: Secret
     headers: tuple[tuple[bytes, Secret], ...]
-    ssl_context: Any
+    ssl_context: ssl.SSLContext | None
     said_by: str
 
     def as_httpcore(self) -> httpcore.Proxy:
         """The proxy as httpcore takes it."""
         import httpcore
 
-        password = "" if self.password is None else str(self.password.reveal())
         return httpcore.Proxy(
-            httpcore.URL(scheme=self.scheme.encode(), host=self.host.encode(), port=self.port, target=b"/"),
-            auth=None if self.user is None else (self.user.encode(), password.encode()),
-            headers=[(name, str(value.reveal()).encode("latin-1")) for name, value in self.headers],
+            self.address,
+            auth=None if self.user is None else (self.user.encode(), str(self.password.reveal()).encode()),
+            headers=[(name, value.reveal()) for name, value in self.headers],
             ssl_context=self.ssl_context,
         )
 
@@ -69,16 +67,12 @@ class Route(NamedTuple):
 
     def pool_options(self) -> dict[str, Any]:
         """What httpcore is told when it makes one of its connections."""
-        return {
-            "ssl_context": self._ssl_context() if self.scheme == b"https" else None,
-            "proxy": None if self.proxy is None else self.proxy.as_httpcore(),
-            "keepalive_expiry": KEEP_SEC,
-        }
-
-    def _ssl_context(self) -> ssl.SSLContext:
-        if isinstance(self.verify, ssl.SSLContext):
-            return self.verify
-        return _usual_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        context = None
+        if self.scheme == b"https":
+            of_environment = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+            context = _usual_context(*of_environment) if self.verify is True else self.verify
+        proxy = None if self.proxy is None else self.proxy.as_httpcore()
+        return {"ssl_context": context, "proxy": proxy, "keepalive_expiry": KEEP_SEC}
 
 
 @cache
@@ -103,10 +97,9 @@ def check_verify(name: str, value: Any) -> Any:
                 break
         return True
     if value is False:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
+        import httpx
+
+        return httpx.create_ssl_context(verify=False)
     if isinstance(value, (str, os.PathLike)):
         return _load(os.fspath(value), "verify")
     if isinstance(value, ssl.SSLContext):
@@ -124,80 +117,67 @@ def _load(path: str, said_by: str) -> ssl.SSLContext:
     raise ConfigurationError(f"the certificates of {said_by} cannot be read: {path!r}: {problem}")
 
 
+def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult | str:
+    """An address, taken apart; or what is wrong with it."""
+    try:
+        parts = urlsplit(address)
+        port, host = parts.port, parts.hostname or ""
+        host.encode("idna").decode("idna")
+    except UnicodeError:
+        return "has a host name that cannot be looked up"
+    except ValueError:
+        return "is not an address"
+    if parts.scheme not in schemes or not host or port == 0:
+        return f"does not start with {' or '.join(f'{scheme}://' for scheme in schemes)} and a host"
+    return parts
+
+
 def check_proxy(name: str, given: Secret) -> Proxy:
     """A proxy as a caller gives it, in a secret: an address, an httpx.URL or an httpx.Proxy.
+
+    Args:
+        name: what it was given in
+        given: the proxy
 
     Raises:
         ConfigurationError: it cannot be used, or is none of these.
     """
-    return _usable(_given_proxy(given), "proxy")
+    proxy = _read_proxy(name, given)
+    if isinstance(proxy, str):
+        raise ConfigurationError(f"the proxy of {name} {proxy}; check {name}, or leave it out")
+    return proxy
 
 
-def _given_proxy(given: Secret) -> Proxy | str:
-    value = given.reveal()
-    if isinstance(value, str):
-        return _parse_proxy(value)
+def _read_proxy(said_by: str, given: Secret) -> Proxy | str:
+    """A proxy, or what is wrong with it; a function of its own, so that no traceback shows its password."""
     import httpx
 
-    if isinstance(value, httpx.URL):
-        return _parse_proxy(str(value))  # with its password
-    if not isinstance(value, httpx.Proxy):
-        return f"is an address, an httpx.URL or an httpx.Proxy, not {type(value).__name__}"
-    made = _parse_proxy(str(value.url))
-    if isinstance(made, str):
-        return made
-    if value.auth is not None:
-        made = made._replace(user=value.auth[0], password=Secret(value.auth[1]))
-    headers = tuple((header, Secret(text.decode("latin-1"))) for header, text in value.headers.raw)
-    return made._replace(headers=headers, ssl_context=value.ssl_context)
-
-
-def _usable(made: Proxy | str, said_by: str) -> Proxy:
-    """A proxy, with what it was given in.
-
-    Raises:
-        ConfigurationError: it is none, but what is wrong with it.
-    """
-    if isinstance(made, str):
-        raise ConfigurationError(f"the proxy of {said_by} {made}; check {said_by}, or leave it out")
-    return made._replace(said_by=said_by)
-
-
-def _parse_proxy(address: str) -> Proxy | str:
-    """A proxy's address, taken apart; or what is wrong with it."""
+    value = given.reveal()
+    if isinstance(value, str) and "://" not in value:
+        value = f"http://{value}"
     try:
-        parts = urlsplit(address if "://" in address else f"http://{address}")
-        port, host = parts.port, parts.hostname or ""
-        host.encode("idna")
-    except ValueError:  # UnicodeError is one
-        return "is not an address"
-    if parts.scheme not in ("http", "https", "socks5", "socks5h") or not host:
-        return "is not an http, https, socks5 or socks5h address"
-    if parts.scheme.startswith("socks") and not _has_socksio():
+        proxy = value if isinstance(value, httpx.Proxy) else httpx.Proxy(value)
+    except (httpx.InvalidURL, TypeError, ValueError):
+        return "is not the address of an http, https, socks5 or socks5h proxy"
+    parts = split_address(str(proxy.url), ("http", "https", "socks5", "socks5h"))
+    if isinstance(parts, str):
+        return parts
+    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
         return "needs the package socksio: pip install 'httpx[socks]'; it is a SOCKS address"
-    user = None if parts.username is None else unquote(parts.username)
-    password = None if parts.password is None else Secret(unquote(parts.password))
-    return Proxy(parts.scheme, host.encode("idna").decode(), port, user, password, (), None, "")
+    user, password = proxy.auth or (None, "")
+    headers = tuple((header, Secret(text)) for header, text in proxy.headers.raw)
+    address = f"{parts.scheme}://{parts.netloc}"
+    return Proxy(address, user, Secret(password), headers, proxy.ssl_context, said_by)
 
 
-@cache
-def _has_socksio() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("socksio") is not None
-
-
-def find_proxy(given: Proxy | None, scheme: str, host: str, port: int | None) -> Proxy | None:
+def find_proxy(given: Proxy | None, scheme: str, authority: str) -> Proxy | None:
     """The proxy to an endpoint: the given one, else the one that the environment names, else None."""
-    if given is not None:
-        return given
-    if not proxy_bypass(host if port is None else f"{host}:{port}"):
+    if given is None and not proxy_bypass(authority):
         for kind in (scheme, "all"):
-            if getproxies().get(kind):
+            if address := getproxies().get(kind):
                 variable = f"{kind}_proxy"
-                said_by = variable if os.environ.get(variable) else variable.upper()
-                return _usable(_parse_proxy(getproxies()[kind]), said_by)
-    return None
+                return check_proxy(variable if os.environ.get(variable) else variable.upper(), Secret(address))
+    return given
 
 
 def check_transport(name: str, value: Any) -> Any:

@@ -85,7 +85,7 @@ def unblocking(settings: Settings) -> Settings:
         async def asked() -> Any:
             return await asyncio.to_thread(ask)
 
-        settings = settings._replace(auth=settings.auth.with_secret(Secret.keep(asked)))
+        settings = settings._replace(auth=settings.auth._replace(secret=Secret(asked)))
     if transport is not None:
         settings = settings._replace(route=settings.route._replace(transport=_InThreads(transport)))
     return settings
