@@ -600,6 +600,11 @@ class TestRefusals:
         ]:
             assert post(http, path, body, 404)["error"]["param"] == param
 
+    def test_half_a_character_names_no_assistant(self, http: httpx.Client) -> None:
+        """An id that no text file can hold is not found either."""
+        answer = http.post(f"/threads/{EMPTY_THREAD_ID}/runs", content=b'{"assistant_id": "\\ud800"}')
+        assert (answer.status_code, answer.json()["error"]["param"]) == (404, "assistant_id")
+
     def test_what_is_not_served_is_refused(self, http: httpx.Client) -> None:
         """Nothing else is written, and nothing is taken away."""
         assert http.post("/assistants", json={}).status_code == 405

@@ -357,7 +357,10 @@ class Store:
 
     def row(self, kind: Kind, *ids: str) -> Row:
         """One object by its parents' ids and its own. Raises NotStoredError."""
-        rows = self.rows(_GET[kind], *ids)
+        try:
+            rows = self.rows(_GET[kind], *ids)
+        except UnicodeEncodeError:  # half a character: no id that is stored has one
+            raise NotStoredError(kind[:-1], ids[-1]) from None
         if not rows or rows[0][1] is None:
             self._require(*ids[:-1])
             raise NotStoredError(kind[:-1], ids[-1])
