@@ -126,6 +126,12 @@ def test_import_loads_what_it_needs() -> None:
     assert not [name for name in loaded if name.startswith("openai_thread_runs_api.api.assistants.")]
 
 
+def test_an_export_loads_what_it_needs() -> None:
+    """The archive and its command take along no httpx, which costs as long to import as all the rest."""
+    loaded = loaded_by("import facade.archive, facade.commands.export")
+    assert not loaded & {"httpx", "attr", "attrs", "rich", "starlette", "pandas", "polars", "pyarrow", "fsspec"}
+
+
 def test_a_model_is_imported_when_it_is_needed() -> None:
     """`facade.RunStep` takes along the models it is made of when a part is read, not before, and no endpoint."""
     loaded = loaded_by("import facade; facade.RunStep")

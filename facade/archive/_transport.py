@@ -8,13 +8,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from threading import Lock
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 import facade
 from facade.archive._answering import PAUSE_SEC, Answer, attempts, error_answer
 from facade.archive._store import Store
+
+if TYPE_CHECKING:
+    import httpx
 
 _NO_ADDRESS = "https://archive.invalid/v1"
 _NO_LIMIT = 1 << 40
@@ -56,8 +57,8 @@ def _client_options(path: str | os.PathLike[str], options: dict[str, Any]) -> di
     return {"max_response_bytes": _NO_LIMIT} | options | endpoint | {"transport": ArchiveTransport(path)}
 
 
-class ArchiveTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answers requests out of an archive. May be used by many threads, and in forked children."""
+class ArchiveTransport:
+    """An httpx transport, sync and async: answers requests out of an archive. May be used by many threads, and in forked children."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.path.abspath(path)
@@ -112,5 +113,7 @@ class ArchiveTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 def _response(found: Answer) -> httpx.Response:
+    import httpx  # here, since an export has no use for it
+
     headers = {"content-type": "application/json", **found.headers}
     return httpx.Response(found.status, headers=headers, content=found.body)
