@@ -58,7 +58,7 @@ def _client_options(path: str | os.PathLike[str], options: dict[str, Any]) -> di
 
 
 class ArchiveTransport:
-    """An httpx transport, sync and async: answers requests out of an archive. May be used by many threads, and in forked children."""
+    """An httpx transport, sync and async, over an archive. May be used by many threads, and in forked children."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.path.abspath(path)
