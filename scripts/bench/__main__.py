@@ -8,34 +8,27 @@ to raw httpx and json.loads in the same round. Prints the tables and writes them
 `--quick` it reads less and prints only.
 """
 
-# ruff: noqa: S603  # every program that is run is of these measurements, or git
-
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import re
 import shutil
 import subprocess
-import sys
 import time
-import venv
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-WORK = ROOT / ".venv-bench"
-PYTHON = str(WORK / "bin" / "python")
+from scripts.bench import harness
+from scripts.bench.harness import PEERS, PYTHON, ROOT, WORK, Numbers, Worker, in_turns, run, say, table
+
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- tables: made by `make bench` -->", "<!-- end of the tables -->"
 
-PEERS = {"openai": "openai==3.52.0", "azure": "azure-ai-agents==1.1.0"}
 NAMES = {
     "raw": "raw httpx + json.loads, untyped",
     "facade": "**this project**",
@@ -56,8 +49,6 @@ MEMORY = ("raw", "facade", "facade_fast", "openai")
 RUNS, STEPS, LATENCY_MS, CONCURRENCY = 60, 20, 30, 16
 LISTS, PAGES = 8, 10
 
-Numbers = dict[str, Any]
-
 
 class Plan(NamedTuple):
     """How much is measured."""
@@ -69,40 +60,6 @@ class Plan(NamedTuple):
 
 
 WHOLE, QUICK = Plan(10_000, 7, 3, 200_000), Plan(2_000, 3, 1, 20_000)
-
-
-def say(text: str) -> None:
-    """Tells how far it is, beside the tables."""
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def build() -> dict[str, str]:
-    """Makes the environment where what it holds has changed; gives what could not be installed, and why."""
-    stamp, wanted = WORK / "holds.json", ["[fast]", *PEERS.values(), (ROOT / "pyproject.toml").read_text("utf-8")]
-    if stamp.exists() and (held := json.loads(stamp.read_text()))["wanted"] == wanted:
-        return dict(held["skipped"])
-    say("building the environment, a minute or two")
-    venv.create(WORK, with_pip=True, clear=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[fast]"], check=True)
-    skipped = {}
-    for name, requirement in PEERS.items():
-        done = subprocess.run([*pip, requirement], capture_output=True, text=True, check=False)
-        if done.returncode:
-            skipped[name] = done.stderr.strip().splitlines()[-1]
-    stamp.write_text(json.dumps({"wanted": wanted, "skipped": skipped}))
-    return skipped
-
-
-def run(*command: str) -> str:
-    """What a program prints."""
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=variables(), cwd=ROOT).stdout
-
-
-def variables() -> dict[str, str]:
-    """The environment, without what would change a library's course."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PYTHON", "OPENAI_"))}
-    return kept | {"NO_PROXY": "127.0.0.1"}
 
 
 def versions(skipped: dict[str, str]) -> dict[str, str]:
@@ -130,59 +87,6 @@ def plain_description() -> Path:
     return target
 
 
-class Worker:
-    """A process that does tasks with one library; see worker.py."""
-
-    def __init__(self, library: str) -> None:
-        command = [PYTHON, "-m", "scripts.bench.worker", library]
-        if library == "perl":
-            command = ["perl", str(Path(__file__).with_name("worker.pl")), str(plain_description())]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=variables(), cwd=ROOT)
-
-    def do(self, task: str, *arguments: Any) -> Numbers:
-        """What a task cost."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps([task, *arguments]) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"bench: {self._process.args!r} ended while it did {task}")
-        found: Numbers = json.loads(answer)
-        return found
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-
-@contextmanager
-def served() -> Iterator[Callable[..., str]]:
-    """Serves canned answers; gives what makes a base address of a latency and of counts of runs and steps."""
-    command = [PYTHON, "-m", "scripts.bench.server"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables(), cwd=ROOT) as server:
-        assert server.stdout
-        port = int(server.stdout.readline())
-        try:
-            yield lambda latency_ms, runs, steps: f"http://127.0.0.1:{port}/{latency_ms}/{runs}/{steps}"
-        finally:
-            server.kill()
-
-
-def in_turns(ways: Mapping[Any, Callable[[], Numbers]], rounds: int) -> dict[Any, list[Numbers]]:
-    """What each way costs in each round; a round is every way once, and the first does not count."""
-    found: dict[Any, list[Numbers]] = {way: [] for way in ways}
-    for number in range(rounds + 1):
-        for way, work in ways.items():
-            cost = work()
-            if number:  # the first builds clients, imports and compiles
-                found[way].append(cost)
-    return found
-
-
 def ratios(costs: dict[Any, list[Numbers]]) -> dict[Any, tuple[float, float]]:
     """The median CPU time an object of each way, and the median of its ratios to the first way's in the same round."""
     first, *_ = costs.values()
@@ -204,17 +108,6 @@ def imported(modules: str) -> Numbers:
     """CPU time of an import in a fresh process, the start of Python not counted."""
     program = f"import time; cpu = time.process_time()\nimport {modules}\nprint(time.process_time() - cpu)"
     return {"cpu": float(run(PYTHON, "-c", program)), "count": 1}
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, its columns aligned."""
-    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = [
-        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        for row in [head, rule, *rows]
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def costs(workers: dict[str, Worker], base: Callable[..., str], plan: Plan, names: dict[str, str]) -> str:
@@ -293,25 +186,23 @@ def memory(names: dict[str, str], present: Sequence[str], base: Callable[..., st
 def measure(plan: Plan) -> str:
     """All tables."""
     begin = time.monotonic()
-    skipped = build()
+    skipped = harness.build()
     found = versions(skipped)
     if not shutil.which("pwsh"):
         skipped["PSOpenAI"] = "no PowerShell here"
     names = {name: title.format(**found) for name, title in NAMES.items() if name not in skipped}
-    commit = run("git", "rev-parse", "--short", "HEAD").strip()
-    changed = run("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs").strip()
-    with served() as base, ExitStack() as stack:
-        workers = {name: stack.enter_context(Worker(name)) for name in names}
+    with harness.served() as base, ExitStack() as stack:
+        perl = ("perl", str(Path(__file__).with_name("worker.pl")), str(plain_description()))
+        workers = {n: stack.enter_context(Worker(n, *perl) if n == "perl" else Worker(n)) for n in names}
         parts = [
             costs(workers, base, plan, names),
             fan_out(workers, base, plan, names),
             side_by_side(workers["facade"], base, plan),
             memory(names, list(workers), base, plan),
         ]
+    packages = ", ".join(f"{name} {found[name]}" for name in ("httpx", "attrs", "msgspec"))
     told = (
-        f"Measured at commit `{commit}`{' with changes' if changed else ''} in {time.monotonic() - begin:.0f} s: "
-        f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores ({platform.machine()}); "
-        f"httpx {found['httpx']}, attrs {found['attrs']}, msgspec {found['msgspec']}; medians of "
+        f"Measured at {harness.where()}, in {time.monotonic() - begin:.0f} s; {packages}; medians of "
         f"{plan.rounds} rounds, of {plan.slow_rounds} where wall time is shown."
     )
     parts += [f"Not measured: {name} ({reason})." for name, reason in skipped.items()]
@@ -331,8 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tables = measure(QUICK if quick else WHOLE)
     print(tables)
     if not quick:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest.partition(END)[2]}", "utf-8")
+        harness.write(PAGE, BEGIN, END, tables)
     return 0
 
 

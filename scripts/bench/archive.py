@@ -7,159 +7,74 @@ writes them into docs/leaving-an-endpoint.md: objects a second and CPU at 5 ms l
 from 1,000 steps to STEPS (1,000,000 where left out, which takes 1.5 GB of disk for a while); with fewer it prints only.
 """
 
-# ruff: noqa: S603  # every program that is run is of these measurements
-
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import re
-import resource
-import subprocess
-import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from scripts.bench.harness import PEERS, ROOT, Numbers, Worker, build, say, served, table, where, write
+
 PAGE = ROOT / "docs" / "leaving-an-endpoint.md"
 BEGIN, END = "<!-- figures: made by `python -m scripts.bench.archive` -->", "<!-- end of the figures -->"
+NAMES = {
+    "facade_fast": "`thread-runs export`",
+    "openai": f"a loop of {PEERS['openai'].replace('==', ' ')}, JSON Lines",
+}
 RUNS, STEPS, LATENCY_MS, ROUNDS, MOST = 1000, 30, 5, 3, 1_000_000
 
 
-def export(base: str, to: str) -> int:
-    """This project's export of one thread; gives how many objects it read."""
-    import facade
-    from facade import archive
-
-    with facade.Client("sk-bench", api_base=base) as client:
-        report = archive.export(client, "thread_1", to)
-    assert report.complete
-    return report.read
+def exported(library: str, base: Callable[..., str], *kind: int) -> Numbers:
+    """What an export costs in a fresh process that has made a small one before, and the bytes of its file."""
+    with tempfile.TemporaryDirectory() as folder, Worker(library) as worker:
+        to = Path(folder) / "out"
+        worker.do("export", base(0, 1, 1), f"{to}.first")
+        cost = worker.do("export", base(*kind), str(to)) | {"bytes": to.stat().st_size}
+    return cost | {"rate": f"{cost['count'] / cost['wall']:,.0f}"}
 
 
-def loop(base: str, to: str) -> int:
-    """What people write with the openai SDK."""
-    import warnings
-
-    import openai
-
-    warnings.simplefilter("ignore")
-    count = 0
-    client = openai.OpenAI(api_key="sk-bench", base_url=base)
-    threads: Any = client.beta.threads
-    with open(to, "w", encoding="utf-8") as lines:
-
-        def write(item: Any) -> None:
-            nonlocal count
-            lines.write(item.to_json(indent=None) + "\n")
-            count += 1
-
-        write(threads.retrieve("thread_1"))
-        for message in threads.messages.list("thread_1", limit=100, order="asc"):
-            write(message)
-        for run in threads.runs.list("thread_1", limit=100, order="asc"):
-            write(run)
-            for step in threads.runs.steps.list(run.id, thread_id="thread_1", limit=100, order="asc"):
-                write(step)
-    return count
-
-
-JOBS = {"export": export, "loop": loop}
-NAMES = {"export": "`thread-runs export`", "loop": "a loop of openai {version}, JSON Lines"}
-
-
-def measured(job: str, base: str) -> dict[str, float]:
-    """What a job costs in a fresh process: seconds, CPU seconds, peak memory, bytes of the file, objects."""
-    with tempfile.TemporaryDirectory() as folder:
-        to = str(Path(folder) / "out")
-        done = subprocess.run(
-            [sys.executable, "-m", "scripts.bench.archive", "--job", job, base, to],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return {**json.loads(done.stdout), "bytes": Path(to).stat().st_size}
-
-
-def do(job: str, base: str, to: str) -> None:
-    """Do a job and print what it cost, imports aside."""
-    import openai  # noqa: F401
-
-    import facade.archive  # noqa: F401
-
-    began, cpu = time.perf_counter(), time.process_time()
-    count = JOBS[job](base, to)
-    costs = {
-        "objects": count,
-        "seconds": time.perf_counter() - began,
-        "cpu": time.process_time() - cpu,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }
-    print(json.dumps(costs))
-
-
-def tables(base: str, most: int) -> str:
-    """Both tables as Markdown."""
-    import openai
-
-    rounds = [{job: measured(job, f"{base}/{LATENCY_MS}/{RUNS}/{STEPS}") for job in JOBS} for _ in range(ROUNDS)]
-    middle = sorted(rounds, key=lambda costs: costs["loop"]["seconds"] / costs["export"]["seconds"])[ROUNDS // 2]
-    lines = [
-        f"{middle['export']['objects']:,} objects ({RUNS:,} runs with {STEPS} steps each) at {LATENCY_MS} ms latency,"
-        f" median of {ROUNDS} rounds:",
-        "",
-        "| | seconds | objects a second | CPU seconds | times as fast |",
-        "|---|--:|--:|--:|--:|",
+def tables(base: Callable[..., str], most: int) -> str:
+    """Both tables."""
+    say("beside the SDK")
+    rounds = [tuple(exported(name, base, LATENCY_MS, RUNS, STEPS) for name in NAMES) for _ in range(ROUNDS)]
+    ours, loop = sorted(rounds, key=lambda costs: costs[1]["wall"] / costs[0]["wall"])[ROUNDS // 2]
+    head = ["", "seconds", "objects a second", "CPU seconds", "times as fast"]
+    rows = [
+        [name, f"{cost['wall']:.1f}", cost["rate"], f"{cost['cpu']:.1f}", f"{loop['wall'] / cost['wall']:.1f}"]
+        for name, cost in zip(NAMES.values(), (ours, loop), strict=True)
     ]
-    for job, costs in middle.items():
-        times = middle["loop"]["seconds"] / costs["seconds"]
-        lines.append(
-            f"| {NAMES[job].format(version=openai.__version__)} | {costs['seconds']:.1f} |"
-            f" {costs['objects'] / costs['seconds']:,.0f} | {costs['cpu']:.1f} | {times:.1f} |"
-        )
-    lines += ["", "Memory and file, without latency:", ""]
-    lines += ["| steps | peak memory | bytes of the file an object | objects a second |", "|--:|--:|--:|--:|"]
-    count = 1000
+    sizes, count = [], 1000
     while count <= most:
-        costs = measured("export", f"{base}/0/{-(-count // 100)}/100")
-        lines.append(
-            f"| {count:,} | {costs['peak'] / 1e6:.0f} MB | {costs['bytes'] / costs['objects']:,.0f} |"
-            f" {costs['objects'] / costs['seconds']:,.0f} |"
-        )
-        print(lines[-1], file=sys.stderr)
+        say(f"{count:,} steps")
+        cost = exported("facade_fast", base, 0, count // 100, 100)
+        sizes.append([f"{count:,}", f"{cost['mib']:.0f} MiB", f"{cost['bytes'] / cost['count']:,.0f}", cost["rate"]])
         count *= 10
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)  # noqa: S607
-    where = f"Python {platform.python_version()}, {platform.system()}, commit {commit.stdout.strip()}"
-    return "\n".join([*lines, "", f"Steps of 771 bytes on average. {where}."])
+    return "\n\n".join(
+        [
+            f"{ours['count']:,} objects ({RUNS:,} runs with {STEPS} steps each) at {LATENCY_MS} ms latency,"
+            f" median of {ROUNDS} rounds:",
+            table(head, rows),
+            "Memory and file, without latency:",
+            table(["steps", "peak memory", "bytes of the file an object", "objects a second"], sizes),
+            f"Steps of 771 bytes on average. Measured at {where()}.",
+        ]
+    )
 
 
 def main() -> None:
-    """Measure, print, and write into the page."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--most", type=int, default=MOST)
-    parser.add_argument("--job", nargs=3)
-    options = parser.parse_args()
-    if options.job:
-        do(*options.job)
-        return
-    server = subprocess.Popen(
-        [sys.executable, "-m", "scripts.bench.server"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    """Measures, prints, and writes into the page."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.bench.archive", description="Measure what an export costs."
     )
-    try:
-        assert server.stdout is not None
-        text = tables(f"http://127.0.0.1:{server.stdout.readline().strip()}", options.most)
-    finally:
-        server.kill()
-        server.wait()
+    parser.add_argument("--most", type=int, default=MOST, help="how many steps the largest export has")
+    most = parser.parse_args().most
+    build()
+    with served() as base:
+        text = tables(base, most)
     print(text)
-    if options.most >= MOST:
-        page = PAGE.read_text("utf-8")
-        written = re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", f"{BEGIN}\n\n{text}\n\n{END}", page, flags=re.S)
-        PAGE.write_text(written, "utf-8")
+    if most >= MOST:
+        write(PAGE, BEGIN, END, text)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ class Library:
         name: the module to import
     """
 
+    kind_field = "type"
+    """What the attribute is called that says which kind a step is."""
+
     def __init__(self, name: str) -> None:
         self.module = import_module(name)
         self._clients: dict[str, Any] = {}
@@ -53,6 +56,10 @@ class Library:
         """Every step of a run, in pages of 100."""
         raise NotImplementedError
 
+    def id_of(self, run: Any) -> str:
+        """A run's id."""
+        return str(run.id)
+
     def glance(self, item: Any) -> Any:
         """What a table shows of a run or step."""
         return item.status, item.usage
@@ -60,10 +67,11 @@ class Library:
     def look(self, step: Any) -> Any:
         """A dozen fields."""
         usage, details = step.usage, step.step_details
-        first = details.tool_calls[0].id if details.type == "tool_calls" else details.message_creation.message_id
+        kind, kind_of_details = getattr(step, self.kind_field), getattr(details, self.kind_field)
+        first = details.tool_calls[0].id if kind_of_details == "tool_calls" else details.message_creation.message_id
         times = step.created_at, step.completed_at, step.last_error
         tokens = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
-        return step.id, step.run_id, step.status, step.type, times, tokens, details.type, first
+        return step.id, step.run_id, step.status, kind, times, tokens, kind_of_details, first
 
     def line(self, item: Any) -> str:
         """It as a line of JSON."""
@@ -89,7 +97,7 @@ class Library:
     def fan_out(self, base: str) -> int:
         client = self.connect(base)
         runs = list(self.list_runs(client))
-        return sum(1 for run in runs for step in self.list_steps(client, run.id) if self.glance(step))
+        return sum(1 for run in runs for step in self.list_steps(client, self.id_of(run)) if self.glance(step))
 
 
 class Raw(Library):
@@ -128,13 +136,11 @@ class Raw(Library):
         tokens = usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]
         return step["id"], step["run_id"], step["status"], step["type"], times, tokens, details["type"], first
 
+    def id_of(self, run: Any) -> str:
+        return str(run["id"])
+
     def line(self, item: Any) -> str:
         return json.dumps(item)
-
-    def fan_out(self, base: str) -> int:
-        client = self.connect(base)
-        runs = list(self.list_runs(client))
-        return sum(1 for run in runs for step in self.list_steps(client, run["id"]) if self.glance(step))
 
 
 Inputs = Literal["list", "generator", "walk"]
@@ -143,6 +149,8 @@ Inputs = Literal["list", "generator", "walk"]
 
 class Facade(Library):
     """This project, with Python's own JSON reader, or with the extra `fast`."""
+
+    kind_field = "type_"
 
     def __init__(self, name: str, *, is_fast: bool = False) -> None:
         if is_fast:
@@ -165,15 +173,13 @@ class Facade(Library):
         steps: Iterator[Any] = client.steps.all(run_id, thread_id=THREAD)
         return steps
 
-    def look(self, step: Any) -> Any:
-        usage, details = step.usage, step.step_details
-        first = details.tool_calls[0].id if details.type_ == "tool_calls" else details.message_creation.message_id
-        times = step.created_at, step.completed_at, step.last_error
-        tokens = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
-        return step.id, step.run_id, step.status, step.type_, times, tokens, details.type_, first
-
     def line(self, item: Any) -> str:
         return json.dumps(item.to_dict())
+
+    def export(self, base: str, to: str) -> int:
+        report = import_module("facade.archive").export(self.client(base), THREAD, to)
+        assert report.complete
+        return int(report.read)
 
     def fan_out(self, base: str, inputs: Inputs = "walk", concurrency: int = 16, in_order: bool = True) -> int:
         with self.connect(base) as client:
@@ -217,6 +223,20 @@ class OpenAI(Library):
     def line(self, item: Any) -> str:
         text: str = item.to_json(indent=None)
         return text
+
+    def export(self, base: str, to: str) -> int:
+        with open(to, "w", encoding="utf-8") as out:
+            return sum(1 for item in self._all(base) if out.write(self.line(item) + "\n"))
+
+    def _all(self, base: str) -> Iterator[Any]:
+        """A thread with all that is in it, as people write it."""
+        runs = self.client(base)
+        threads = runs._client.beta.threads
+        yield threads.retrieve(THREAD)
+        yield from threads.messages.list(THREAD, limit=100, order="asc")
+        for run in self.list_runs(runs):
+            yield run
+            yield from self.list_steps(runs, run.id)
 
 
 class Azure(Library):

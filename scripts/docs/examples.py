@@ -29,34 +29,8 @@ IDS = {
 WAITING_RUN = "run_bakery_10"
 """The sample's run that waits for what functions give."""
 
-_REQUESTS: dict[str, Any] = {
-    "CreateRunRequest": {
-        "assistant_id": "asst_bakery",
-        "additional_instructions": "The shop closes at noon on Saturdays.",
-        "max_completion_tokens": 512,
-        "metadata": {"counter": "front"},
-    },
-    "CreateThreadAndRunRequest": {
-        "assistant_id": "asst_bakery",
-        "thread": {"messages": [{"role": "user", "content": "Which loaves are free of nuts?"}]},
-        "tool_choice": {"type": "file_search"},
-    },
-    "ModifyRunRequest": {"metadata": {"counter": "back", "checked_by": "Ada"}},
-    "SubmitToolOutputsRunRequest": {
-        "tool_outputs": [
-            {"tool_call_id": "call_baguettes", "output": '{"free":31}'},
-            {"tool_call_id": "call_tuesday", "output": '{"eur":4}'},
-        ]
-    },
-    "ErrorResponse": {
-        "error": {
-            "message": "More than 60 requests in this minute.",
-            "type": "requests",
-            "param": None,
-            "code": "rate_limit_exceeded",
-        }
-    },
-}
+_REQUESTS: dict[str, Any] = json.loads(Path(__file__).with_name("requests.json").read_text("utf-8"))
+"""What suits the schemas of what the server does not answer."""
 
 
 class Examples:

@@ -11,44 +11,28 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
-import click
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import facade
-from facade.commands._app import app
+from facade._operations import OPERATIONS
 from facade.errors import STATUS_ERRORS
 from openai_thread_runs_api import models
 from scripts.docs.examples import IDS, WAITING_RUN, WIDTH, Examples, pretty
+from scripts.spec.normalising import METHODS
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-METHODS = ("get", "post", "put", "patch", "delete")
-CALLS = {
-    "listRuns": "runs.list",
-    "getRun": "runs.get",
-    "listRunSteps": "steps.list",
-    "getRunStep": "steps.get",
-    "listThreads": "threads.list",
-    "getThread": "threads.get",
-    "listMessages": "messages.list",
-    "getMessage": "messages.get",
-    "getAssistant": "assistants.get",
-    "createRun": "runs.create",
-    "createThreadAndRun": "runs.create_with_thread",
-    "modifyRun": "runs.update",
-    "cancelRun": "runs.cancel",
-    "submitToolOuputsToRun": "runs.submit_tool_outputs",  # the name as it is upstream
-}
-"""The method of a client that does an operation, where the facade has it."""
-CMDLETS = {"runs": "get_thread_run", "steps": "get_thread_run_step", "messages": "get_thread_message"}
-"""The cmdlet's function that reads what a part of a client does."""
+DONE = {each.operation_id: each for each in OPERATIONS}
+"""The operations that the facade has."""
+CLIENT = facade.Client("any", api_base="http://127.0.0.1/v1")  # never connects
 GIVES = {"modifyRun": "completed", "cancelRun": "cancelling"}
 """The status of the run that a write gives, where that is not a queued one."""
 MANY = 12
@@ -72,8 +56,7 @@ class Operation(NamedTuple):
 
     @property
     def id(self) -> str:
-        name: str = self.spec["operationId"]
-        return name
+        return str(self.spec["operationId"])
 
     @property
     def title(self) -> str:
@@ -91,20 +74,13 @@ class Operation(NamedTuple):
     @property
     def call(self) -> str:
         """The method of a client that does it, as `runs.get`; empty where the facade has none."""
-        name = CALLS.get(self.id, "")
-        return name if name and _method(name) else ""
+        return DONE[self.id].method if self.id in DONE else ""
 
     @property
     def cmdlet(self) -> str:
-        """The cmdlet's function that does it; empty where there is none."""
-        name = CMDLETS.get(self.call.partition(".")[0], "")
-        return name if self.method == "get" and name in facade.__all__ else ""
-
-    @property
-    def command(self) -> str:
-        """The command of the command line that does it; empty where there is none."""
-        name = self.cmdlet.replace("_", "-")
-        return name if name in app.list_commands(click.Context(app)) else ""
+        """The cmdlet's function that reads it; empty where there is none."""
+        done = DONE.get(self.id)
+        return (done.cmdlet or "") if done and self.method == "get" else ""
 
     @property
     def ids(self) -> dict[str, str]:
@@ -122,7 +98,7 @@ class Operation(NamedTuple):
     def example(self, indent: int) -> str:
         """The call of a client's method that an example makes, in lines so far to the right."""
         given = ARGUMENTS | self.ids | {"run": self.ids.get("run_id")}
-        parameters = inspect.signature(_method(self.call)).parameters
+        parameters = inspect.signature(attrgetter(self.call)(CLIENT)).parameters
         words = []
         for name, parameter in parameters.items():
             is_wanted = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
@@ -140,20 +116,8 @@ class Operation(NamedTuple):
 
     def words(self) -> list[str]:
         """The ids that the cmdlet's function and command take, in their order."""
-        return [
-            self.ids[name] for name in inspect.signature(getattr(facade, self.cmdlet)).parameters if name in self.ids
-        ]
-
-
-@cache
-def _client() -> facade.Client:
-    return facade.Client("any", api_base="http://127.0.0.1/v1")  # never connects
-
-
-def _method(name: str) -> Any:
-    """A method of a client by its name, as `runs.get`; None where there is none."""
-    part, _, method = name.partition(".")
-    return getattr(getattr(_client(), part, None), method, None)
+        parameters = inspect.signature(getattr(facade, self.cmdlet)).parameters
+        return [self.ids[name] for name in parameters if name in self.ids]
 
 
 class Reference:
@@ -183,15 +147,8 @@ class Reference:
             lstrip_blocks=True,
             autoescape=False,  # noqa: S701  # it is Markdown
         )
-        templates.filters |= {
-            "type": self.type,
-            "said": self.said,
-            "values": values,
-            "link": link,
-            "slug": slug,
-            "enum": enum,
-        }
-        templates.filters |= {"cell": cell, "listed": listed, "pretty": pretty, "schema": _name}
+        templates.filters |= {"type": self.type, "said": self.said, "schema": _name}
+        templates.filters |= {each.__name__: each for each in (values, link, slug, enum, cell, listed, pretty)}
         templates.globals |= {"reference": self, "version": self._spec["info"]["version"], "MANY": MANY}
         templates.globals |= {"errors": STATUS_ERRORS, "gives": lambda operation: GIVES.get(operation.id, "queued")}
         pages = {"index": templates.get_template("index.md.jinja").render()}
@@ -211,8 +168,8 @@ class Reference:
         for path, item in self._spec["paths"].items():
             for method in METHODS:
                 if method in item:
-                    found = {"parameters": []} | item[method]
-                    found["parameters"] = list(map(self.resolve, found["parameters"]))
+                    found = dict(item[method])
+                    found["parameters"] = list(map(self.resolve, found.get("parameters", [])))
                     found["responses"] = {status: self.resolve(said) for status, said in found["responses"].items()}
                     yield Operation(method, path, found)
 
@@ -232,13 +189,9 @@ class Reference:
 
     def type(self, schema: dict[str, Any]) -> str:
         """A schema's type in words, with links."""
-        text = self._bare_type(schema)
-        schema = self.resolve(schema)
-        return (
-            f"{text} or null"
-            if "null" in [kind for part in (schema, *_variants(schema)) for kind in _types(part)]
-            else text
-        )
+        whole = self.resolve(schema)
+        is_nullable = any("null" in _types(part) for part in (whole, *_variants(whole)))
+        return self._bare_type(schema) + " or null" * is_nullable
 
     def _bare_type(self, schema: dict[str, Any]) -> str:
         if "$ref" in schema:
