@@ -285,7 +285,7 @@ def takes_options(described: _Init) -> _Init:
         keep_secrets(options)
         del api_key  # from here on no traceback shows it
         refuse_unknown(type(self).__name__, options, OPTIONS)
-        self._start(options)
+        self._start(Settings.resolve(options))
 
     return cast(_Init, init)
 

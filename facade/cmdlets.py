@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 from facade._answers import Page
 from facade._arguments import MessageLike, Order, RunLike, ThreadLike, is_one, run_key, thread_key
 from facade._auth import ApiKey, AuthType
-from facade._options import LimitOptions, keep_secrets, models, option, parameters, refuse_unknown
+from facade._options import LimitOptions, Settings, keep_secrets, models, option, parameters, refuse_unknown
 from facade._sync.client import Client, outside_stacklevel
 from facade._sync.walks import Walk
 from facade.errors import MoreDataWarning
@@ -96,7 +96,7 @@ def make_client(cmdlet: Callable[..., Any], given: CmdletOptions) -> Client:
     if configured != _made_of:  # what was connected by other means is not wanted any more
         _made_of[:] = configured
         _shared_pool().close_idle()
-    return Client._sharing(_shared_pool(), given)
+    return Client.__new__(Client)._start(Settings.resolve(given), _shared_pool())
 
 
 def _one_set(id_name: str, object_id: Any, all: bool, limit: int | None) -> None:  # noqa: A002  # -All

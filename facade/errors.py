@@ -57,7 +57,10 @@ class APIError(Exception):
             and no `after` was given, and outside a walk
         thread_id: in a walk over many threads or runs: the thread that failed
         run_id: in a walk over many runs: the run that failed
+        run: where a run was waited for, or told of by a stream: the run as last read; else None
     """
+
+    run: RunObject | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -167,13 +170,7 @@ class APIConnectionError(APIError):
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """`timeout_sec` passed in an attempt, or `deadline_sec` in the whole call.
-
-    Attributes:
-        run: where a run was waited for: the run as last read; else, and where it was not read once, None
-    """
-
-    run: RunObject | None = None
+    """`timeout_sec` passed in an attempt, or `deadline_sec` in the whole call."""
 
 
 class APIResponseError(APIError):
@@ -203,23 +200,15 @@ class StreamError(APIError):
 
     Attributes:
         code, type, param: what the event says, None where it says nothing
-        run: the run as last told; None before it was
     """
 
     code: str | None = None
     type: str | None = None
     param: str | None = None
-    run: RunObject | None = None
 
 
 class StreamCutError(APIConnectionError):
-    """An event stream ended before its run was at rest. The run goes on: `RunStream.result` follows it.
-
-    Attributes:
-        run: the run as last told; None before it was
-    """
-
-    run: RunObject | None = None
+    """An event stream ended before its run was at rest. The run goes on: `RunStream.result` follows it."""
 
 
 STATUS_ERRORS: dict[int, type[APIStatusError]] = {

@@ -5,14 +5,12 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
-from functools import cached_property
 from ssl import SSLContext
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from facade._async.resources import AsyncAssistants, AsyncMessages, AsyncRuns, AsyncSteps, AsyncThreads
 from facade._auth import ApiKey, AuthType
-from facade._exchange import Call, Deadline
 from facade._options import Deferred, LimitOptions, Settings, plain_http_host, takes_options
 
 if TYPE_CHECKING:
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from facade._async.pool import AsyncPool
 else:
     httpx = Deferred("httpx")  # `typing.get_type_hints` looks here
-
-T = TypeVar("T")
 
 
 class AsyncClient:
@@ -88,8 +84,8 @@ class AsyncClient:
             ValueError, TypeError: another option is out of its range, or there is no such option.
         """
 
-    def _start(self, given: Mapping[str, Any], pool: AsyncPool | None = None) -> None:
-        settings = Settings.resolve(given)
+    def _start(self, settings: Settings, pool: AsyncPool | None = None) -> Self:
+        """Gives it its settings, and connections: somebody else's, which it never closes, or else its own."""
         transport = settings.route.transport
         if transport is not None and not hasattr(transport, "handle_async_request"):
             raise TypeError(
@@ -99,45 +95,14 @@ class AsyncClient:
         _warn_of_plain_http(settings)
         from facade._async.pool import AsyncPool
 
-        self._settings, self._pool, self._owns_pool = settings, pool or AsyncPool(), pool is None
-
-    @classmethod
-    def _sharing(cls, pool: AsyncPool, given: Mapping[str, Any]) -> Self:
-        """A client that uses somebody else's connections and closes none."""
-        self = cls.__new__(cls)
-        self._start(given, pool)
+        self._owns_pool = pool is None
+        self._settings, self._pool = settings, pool or AsyncPool()
+        self.runs = AsyncRuns(self._pool, settings)
+        self.steps = AsyncSteps(self._pool, settings)
+        self.messages = AsyncMessages(self._pool, settings)
+        self.threads = AsyncThreads(self._pool, settings)
+        self.assistants = AsyncAssistants(self._pool, settings)
         return self
-
-    @cached_property
-    def runs(self) -> AsyncRuns:
-        """The runs of threads."""
-        return AsyncRuns(self._pool, self._settings)
-
-    @cached_property
-    def steps(self) -> AsyncSteps:
-        """The steps of runs."""
-        return AsyncSteps(self._pool, self._settings)
-
-    @cached_property
-    def messages(self) -> AsyncMessages:
-        """The messages of threads."""
-        return AsyncMessages(self._pool, self._settings)
-
-    @cached_property
-    def threads(self) -> AsyncThreads:
-        """Threads themselves."""
-        return AsyncThreads(self._pool, self._settings)
-
-    @cached_property
-    def assistants(self) -> AsyncAssistants:
-        """The assistants that runs name."""
-        return AsyncAssistants(self._pool, self._settings)
-
-    async def _ask(self, call: Call[T], **options: Unpack[LimitOptions]) -> T:
-        """Asks what a call says: the way in for this package's other parts."""
-        limits = self._settings.limits.override("_ask", options, self._ask)
-        with Deadline(limits.deadline_sec) as deadline:
-            return await self._pool.run(call, self._settings, limits, deadline)
 
     def with_options(self, **options: Unpack[LimitOptions]) -> Self:
         """A view of this client with other limits, on the same connections; closing it closes nothing.
@@ -148,10 +113,9 @@ class AsyncClient:
         Raises:
             ValueError, TypeError: one is out of its range, or there is no such option.
         """
-        view = self.__class__.__new__(self.__class__)
         limits = self._settings.limits.override("with_options", options, self.with_options)
-        view._settings, view._pool, view._owns_pool = self._settings._replace(limits=limits), self._pool, False
-        return view
+        view = type(self).__new__(type(self))
+        return view._start(self._settings._replace(limits=limits), self._pool)
 
     async def aclose(self) -> None:
         """Closes the connections: what is under way ends with an error. Closing a view leaves them open."""

@@ -6,13 +6,11 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
-from functools import cached_property
 from ssl import SSLContext
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from facade._auth import ApiKey, AuthType
-from facade._exchange import Call, Deadline
 from facade._options import Deferred, LimitOptions, Settings, plain_http_host, takes_options
 from facade._sync.resources import Assistants, Messages, Runs, Steps, Threads
 
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from facade._sync.pool import Pool
 else:
     httpx = Deferred("httpx")  # `typing.get_type_hints` looks here
-
-T = TypeVar("T")
 
 
 class Client:
@@ -89,8 +85,8 @@ class Client:
             ValueError, TypeError: another option is out of its range, or there is no such option.
         """
 
-    def _start(self, given: Mapping[str, Any], pool: Pool | None = None) -> None:
-        settings = Settings.resolve(given)
+    def _start(self, settings: Settings, pool: Pool | None = None) -> Self:
+        """Gives it its settings, and connections: somebody else's, which it never closes, or else its own."""
         transport = settings.route.transport
         if transport is not None and not hasattr(transport, "handle_request"):
             raise TypeError(
@@ -100,45 +96,14 @@ class Client:
         _warn_of_plain_http(settings)
         from facade._sync.pool import Pool
 
-        self._settings, self._pool, self._owns_pool = settings, pool or Pool(), pool is None
-
-    @classmethod
-    def _sharing(cls, pool: Pool, given: Mapping[str, Any]) -> Self:
-        """A client that uses somebody else's connections and closes none."""
-        self = cls.__new__(cls)
-        self._start(given, pool)
+        self._owns_pool = pool is None
+        self._settings, self._pool = settings, pool or Pool()
+        self.runs = Runs(self._pool, settings)
+        self.steps = Steps(self._pool, settings)
+        self.messages = Messages(self._pool, settings)
+        self.threads = Threads(self._pool, settings)
+        self.assistants = Assistants(self._pool, settings)
         return self
-
-    @cached_property
-    def runs(self) -> Runs:
-        """The runs of threads."""
-        return Runs(self._pool, self._settings)
-
-    @cached_property
-    def steps(self) -> Steps:
-        """The steps of runs."""
-        return Steps(self._pool, self._settings)
-
-    @cached_property
-    def messages(self) -> Messages:
-        """The messages of threads."""
-        return Messages(self._pool, self._settings)
-
-    @cached_property
-    def threads(self) -> Threads:
-        """Threads themselves."""
-        return Threads(self._pool, self._settings)
-
-    @cached_property
-    def assistants(self) -> Assistants:
-        """The assistants that runs name."""
-        return Assistants(self._pool, self._settings)
-
-    def _ask(self, call: Call[T], **options: Unpack[LimitOptions]) -> T:
-        """Asks what a call says: the way in for this package's other parts."""
-        limits = self._settings.limits.override("_ask", options, self._ask)
-        with Deadline(limits.deadline_sec) as deadline:
-            return self._pool.run(call, self._settings, limits, deadline)
 
     def with_options(self, **options: Unpack[LimitOptions]) -> Self:
         """A view of this client with other limits, on the same connections; closing it closes nothing.
@@ -149,10 +114,9 @@ class Client:
         Raises:
             ValueError, TypeError: one is out of its range, or there is no such option.
         """
-        view = self.__class__.__new__(self.__class__)
         limits = self._settings.limits.override("with_options", options, self.with_options)
-        view._settings, view._pool, view._owns_pool = self._settings._replace(limits=limits), self._pool, False
-        return view
+        view = type(self).__new__(type(self))
+        return view._start(self._settings._replace(limits=limits), self._pool)
 
     def close(self) -> None:
         """Closes the connections: what is under way ends with an error. Closing a view leaves them open."""
