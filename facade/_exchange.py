@@ -1,7 +1,7 @@
 """One call's exchange with the server, without I/O: attempts, waits, deadline, and what status means which error.
 
 `exchange` is a generator. It yields an `Attempt` to send or a `Pause` to wait for; whoever drives it sends back the
-`Reply`, or throws the `APIError` for which none came. It returns what the call reads of a good reply.
+`Reply`, or the `APIError` for which none came. It returns what the call reads of a good reply.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC
 from itertools import count
-from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -74,7 +73,10 @@ class Call(NamedTuple, Generic[T]):
     secrets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Call({self.method} {self.path})"  # the query and the body may hold what nobody else should see
+        return f"Call({self})"
+
+    def __str__(self) -> str:
+        return f"{self.method} {one_line(self.path)}"  # the query and the body may hold what nobody else should see
 
     def about(self, error: APIError) -> None:
         """Says in an error which request it is about."""
@@ -112,8 +114,6 @@ class Deadline:
         clock: seconds that only go forward
     """
 
-    __slots__ = ("_clock", "_left", "_since", "total_sec")
-
     def __init__(self, total_sec: float | None, clock: Clock = time.monotonic) -> None:
         self.total_sec = total_sec
         self._clock = clock
@@ -128,9 +128,7 @@ class Deadline:
         self._since = self._clock()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._left = self.remaining_sec()
         self._since = None
 
@@ -145,7 +143,6 @@ def exchange(
     deadline: Deadline,
     *,
     base: str = "",
-    clock: Clock = time.monotonic,
     wall_clock: Clock = time.time,
     jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2),  # noqa: S311  # spreads retries, keeps no secret
 ) -> Generator[Attempt | Pause, Any, T]:
@@ -156,7 +153,7 @@ def exchange(
         limits: how long an attempt may take, and how many there may be
         deadline: the time left of the whole call
         base: the endpoint's address, for the hint that a closed endpoint gets
-        clock, wall_clock, jitter: time and chance, handed in by tests
+        wall_clock, jitter: time and chance, handed in by tests
 
     Returns:
         What the call reads of a 2xx answer.
@@ -164,50 +161,36 @@ def exchange(
     Raises:
         APIError: with the number of attempts. Status errors are retried as `retry_wait_sec` says, others never.
     """
-    is_debugging, max_retry_count = logger.isEnabledFor(logging.DEBUG), limits.max_retry_count or 0
+    is_debugging, retries = logger.isEnabledFor(logging.DEBUG), limits.max_retry_count or 0
     for number in count(1):
-        started = clock() if is_debugging else 0.0
-        try:
-            reply: Reply = yield Attempt(limits, deadline)
+        started = time.monotonic()
+        answer: Reply | APIError = yield Attempt(limits, deadline)
+        if isinstance(answer, APIError):
+            error = answer
+        else:
+            status = answer.status_code
             if is_debugging:
-                request_id = one_line(reply.redact(reply.headers.get("x-request-id", "-")))
-                elapsed = clock() - started
-                logger.debug(
-                    "%s %s -> %d in %.3f s, request id %s",
-                    call.method,
-                    one_line(call.path),
-                    reply.status_code,
-                    elapsed,
-                    request_id,
-                )
-            if 200 <= reply.status_code < 300:
+                request_id = one_line(answer.redact(answer.headers.get("x-request-id", "-")))
+                elapsed = time.monotonic() - started
+                logger.debug("%s -> %d in %.3f s, request id %s", call, status, elapsed, request_id)
+            if 200 <= status < 300:
                 try:
-                    return call.read(reply)
+                    return call.read(answer)
                 except APIResponseError as unreadable:
-                    problem = unreadable.message
-                raise described(problem, reply)  # here, where no frame that holds the body led to it
-            error = read_error(reply, base, wall_clock)
-        except APIError as failure:
-            call.about(failure)
-            failure.attempts = number
-            if is_debugging:
-                logger.debug("%s in %.3f s", failure, clock() - started)
-            raise failure.with_traceback(None) from None  # the frames below hold the body
+                    error = described(unreadable.message, answer)  # anew: the frames that raised this one hold the body
+            else:
+                error = refusal = read_error(answer, base, wall_clock)
+                wait_sec = retry_wait_sec(refusal, answer.headers, number - 1, jitter, call.is_repeatable)
+                if wait_sec is not None and number <= retries and wait_sec <= deadline.remaining_sec():
+                    of = f"{number + 1} of {retries + 1}"
+                    logger.warning("%s answered %d; attempt %s in %.1f s", call, status, of, wait_sec)
+                    yield Pause(wait_sec)
+                    continue
         call.about(error)
         error.attempts = number
-        wait_sec = retry_wait_sec(error, reply.headers, number - 1, jitter, call.is_repeatable)
-        if number > max_retry_count or wait_sec is None or wait_sec > deadline.remaining_sec():
-            raise error
-        logger.warning(
-            "%s %s answered %d; attempt %d of %d in %.1f s",
-            call.method,
-            one_line(call.path),
-            reply.status_code,
-            number + 1,
-            max_retry_count + 1,
-            wait_sec,
-        )
-        yield Pause(wait_sec)
+        if is_debugging and not isinstance(error, APIStatusError):
+            logger.debug("%s in %.3f s", error, time.monotonic() - started)
+        raise error
     raise AssertionError("unreachable")  # pragma: no cover
 
 
@@ -238,18 +221,15 @@ def retry_wait_sec(
         jitter: a factor around 1
         is_repeatable: as of the call; one that is not goes out again only where the server asks for it
     """
-    said = headers.get("x-should-retry")
-    if said == "false":
-        return None
-    status = error.status_code
+    status, said = error.status_code, headers.get("x-should-retry")
     retryable: bool = is_throttled(error) or 500 <= status <= 599
     if not is_repeatable and status != 429:
         retryable = status == 503 and error.retry_after is not None
-    if not retryable and said != "true":
+    if said == "false" or (said != "true" and not retryable):
         return None
-    if error.retry_after is not None:
-        return error.retry_after if error.retry_after <= MAX_WAIT_SEC else None
-    return min(MAX_BACKOFF_SEC, 2.0**retry * jitter())
+    if error.retry_after is None:
+        return min(MAX_BACKOFF_SEC, 2.0**retry * jitter())
+    return error.retry_after if error.retry_after <= MAX_WAIT_SEC else None
 
 
 def is_throttled(error: APIStatusError) -> bool:
@@ -286,23 +266,27 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
         body = reply.redact(text) or None
     envelope = body.get("error", body) if isinstance(body, dict) else None
     said = envelope if isinstance(envelope, dict) else {"message": envelope}
-    message = next((_line(said[name]) for name in ("message", "detail") if _line(said.get(name))), None)
-    status = reply.status_code
-    if message is None:
-        message = f"the server answered {status} without saying why ({_content_type(reply)}, {len(reply.body)} bytes)"
-        if 300 <= status < 400:
-            message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"
+    status, size = reply.status_code, f"({_content_type(reply)}, {len(reply.body)} bytes)"
+    message = _line(said.get("message")) or _line(said.get("detail"))
+    if not message and 300 <= status < 400:
+        message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"
+    elif not message:
+        message = f"the server answered {status} without saying why {size}"
     if status == 404 and urlsplit(base).hostname == OPENAI_HOST:
         message += f" - {CLOSED}"
+    code, kind, param = (_text(said.get(name)) for name in ("code", "type", "param"))
     request_id = reply.headers.get("x-request-id")
+    if request_id is not None:
+        request_id = one_line(reply.redact(request_id))
+    wait = retry_after_sec(reply.headers, wall_clock)
     return status_error(status)(
         message,
         status_code=status,
-        code=_text(said.get("code")),
-        type=_text(said.get("type")),
-        param=_text(said.get("param")),
-        request_id=None if request_id is None else one_line(reply.redact(request_id)),
-        retry_after=retry_after_sec(reply.headers, wall_clock),
+        code=code,
+        type=kind,
+        param=param,
+        request_id=request_id,
+        retry_after=wait,
         body=body,
     )
 
@@ -326,9 +310,9 @@ def _text(value: Any) -> str | None:
     return None if value is None or isinstance(value, (dict, list)) else str(value)
 
 
-def _line(value: Any) -> str | None:
-    """A server's text as one printable line of moderate length; None where there is none."""
-    return (one_line(value) if isinstance(value, str) else "") or None
+def _line(value: Any) -> str:
+    """A server's text as one printable line of moderate length; empty where there is none."""
+    return one_line(value) if isinstance(value, str) else ""
 
 
 def one_line(text: str) -> str:

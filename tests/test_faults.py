@@ -524,7 +524,6 @@ def step_after(headers: dict[str, str], retries: int = 1, jitter: float = 1.0) -
         call,
         Limits(None, None, retries),
         Deadline(None, clock=lambda: 0.0),
-        clock=lambda: 0.0,
         wall_clock=lambda: NOW,
         jitter=lambda: jitter,
     )

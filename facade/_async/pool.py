@@ -166,8 +166,7 @@ class AsyncPool:
                     await async_pause(step.sec, token)
                     step = next(steps)
                     continue
-                reply = await self.attempt(call, settings, step, token)
-                step = steps.throw(reply) if isinstance(reply, APIError) else steps.send(reply)
+                step = steps.send(await self.attempt(call, settings, step, token))
         except StopIteration as end:
             result: T = end.value
             return result

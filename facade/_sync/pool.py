@@ -167,8 +167,7 @@ class Pool:
                     pause(step.sec, token)
                     step = next(steps)
                     continue
-                reply = self.attempt(call, settings, step, token)
-                step = steps.throw(reply) if isinstance(reply, APIError) else steps.send(reply)
+                step = steps.send(self.attempt(call, settings, step, token))
         except StopIteration as end:
             result: T = end.value
             return result
