@@ -67,6 +67,23 @@ def read(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     runner.close()
 
 
+def test_a_thread_that_could_not_be_read_is_not_empty(tmp_path: Path, read: Callable[..., Any]) -> None:
+    """It is unknown, as it is to the archive's tools; with something of it here, the rest is empty."""
+    path = tmp_path / "archive.db"
+    with Store(path) as store:
+        store.add(runs=[{"id": "run_1", "thread_id": "thread_part"}])
+        with store.transaction():
+            for thread_id in ("thread_gone", "thread_part"):
+                store.note("threads", thread_id, "failed", "404: it is gone")
+    client = read(path)
+    for walk in (client.runs.all("thread_gone"), client.messages.all("thread_gone")):
+        with pytest.raises(facade.NotFoundError):
+            list(walk)
+    assert archive.thread_ids(path) == ["thread_part"]
+    assert len(list(client.runs.all("thread_part"))) == 1
+    assert list(client.messages.all("thread_part")) == []
+
+
 def test_everything_reads_as_from_a_server(path: Path, read: Callable[..., Any]) -> None:
     """One object and many, several lists at once, pages, and what is not there."""
     client = read(path)

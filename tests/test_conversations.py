@@ -245,6 +245,14 @@ class TestFiles:
         report = (tmp_path / "out" / "report.jsonl").read_text()
         assert '"messages, perhaps"' in report
 
+    def test_a_thread_that_could_not_be_read_is_a_loss(self, tmp_path: Path) -> None:
+        """It has no file, and the report says why."""
+        with Store(tmp_path / "a.db") as store, store.transaction():
+            store.note("threads", "thread_gone", "failed", "404: it is gone")
+        assert archive.to_conversations(tmp_path / "a.db", tmp_path / "out") == (0, 0, 1)
+        (report,) = (tmp_path / "out").iterdir()
+        assert json.loads(report.read_text())["why"] == "it could not be read (404: it is gone)"
+
     def test_lines_to_the_letter(self, tmp_path: Path) -> None:
         """Spellings stay as they were sent; a line break between tokens becomes a space."""
         run = '{"id": "run_1", "thread_id":"t", "n": 1.00, "n": 1e5, "s": "\\ud800\\n\N{SNOWMAN}"}'

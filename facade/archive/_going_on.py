@@ -89,6 +89,11 @@ def to_conversations(source: str | os.PathLike[str], to: str | os.PathLike[str])
                     written, losses = _put_thread(target, store, thread_id)
                     report.write(lines_of(thread_id, losses))
                     threads, items, count = threads + 1, items + written, count + len(losses)
+                for thread_id, error in store.unread_threads():
+                    report.write(
+                        lines_of(thread_id, [Loss(thread_id, "the thread", f"it could not be read ({error})")])
+                    )
+                    count += 1
         target.put(REPORT, folder / REPORT)
     return Conversations(threads, items, count)
 

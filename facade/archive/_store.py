@@ -24,6 +24,13 @@ from facade.archive._schema import digest, seal
 Order = Literal["asc", "desc"]
 State = Literal["open", "complete", "absent", "failed"]
 
+# A thread that could not be read, and of which nothing else is here either, is unknown to readers: it is not empty.
+_IS_HERE = (
+    "(state <> 'failed' OR json IS NOT NULL"
+    " OR EXISTS (SELECT 1 FROM runs WHERE thread_id = threads.id)"
+    " OR EXISTS (SELECT 1 FROM messages WHERE thread_id = threads.id))"
+)
+
 
 class StoredObject(NamedTuple):
     """One object: its id, and its JSON text as it was added."""
@@ -298,7 +305,11 @@ class Store:
 
     def thread_ids(self) -> list[str]:
         """The ids of all threads, in order of arrival; those too that are known by their runs or messages only."""
-        return [thread_id for (thread_id,) in self.rows("SELECT id FROM threads ORDER BY seq")]
+        return [thread_id for (thread_id,) in self.rows(f"SELECT id FROM threads WHERE {_IS_HERE} ORDER BY seq")]
+
+    def unread_threads(self) -> list[tuple[str, str]]:
+        """The ids of threads that could not be read and of which nothing is here, with the error of each."""
+        return self.rows(f"SELECT id, error FROM threads WHERE NOT {_IS_HERE} ORDER BY seq")
 
     def thread(self, thread_id: str) -> StoredObject:
         """One thread. Raises NotStoredError where it is unknown, or only its runs or messages are here."""
@@ -409,7 +420,7 @@ class Store:
         return data[::-1] if backwards else data, len(rows) > limit
 
     def _require(self, thread_id: str | None = None, run_id: str | None = None) -> None:
-        if thread_id is not None and not self.rows("SELECT 1 FROM threads WHERE id = ?", thread_id):
+        if thread_id is not None and not self.rows(f"SELECT 1 FROM threads WHERE id = ? AND {_IS_HERE}", thread_id):
             raise NotStoredError("thread", thread_id)
         if run_id is not None and not self.rows("SELECT 1 FROM runs WHERE thread_id = ? AND id = ?", thread_id, run_id):
             raise NotStoredError("run", run_id)
