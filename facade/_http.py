@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from facade._answers import Decoder
 from facade._auth import Credentials, Redact
-from facade._exchange import Call, Deadline, Reply, one_line
+from facade._exchange import Call, Reply, one_line
 from facade._options import CLOSED, OPENAI_HOST, Settings
 from facade.errors import APIConnectionError, APIError, APIResponseError, APITimeoutError
 
@@ -160,13 +160,3 @@ def _no_connection(settings: Settings, what: str) -> str:
     elif settings.route.proxy is not None:
         advice = f"is the proxy of {settings.route.proxy.said_by} right?"
     return f"cannot connect to {base.netloc} ({what}): {advice}"
-
-
-def deadline_error(deadline: Deadline) -> APITimeoutError:
-    """The error of a walk whose `deadline_sec` passed while a page was on its way."""
-    error = APITimeoutError(
-        f"the next page did not come in time for the whole walk (deadline_sec={deadline.total_sec:g}); "
-        "allow more time, or go on from where it stopped"
-    )
-    error.attempts = 1
-    return error

@@ -4,48 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
 
 from facade._answers import Page
-from facade._arguments import AsyncMany
 from facade._exchange import Deadline
-from facade._http import deadline_error
 from facade._network_async import AsyncCancelToken, home
-from facade._paging import MORE, PAGES_AHEAD, YET, Lane, ListCursor, Nothing, Window
+from facade._paging import YET, Lane, ListCursor, Nothing
+from facade._prefetch import Driver
 
 T = TypeVar("T")
 
 Fetch = Callable[[ListCursor[T], AsyncCancelToken | None], Coroutine[Any, Any, Page[T]]]
 
 
-class AsyncPrefetch(Generic[T]):
-    """Drives a window over one list or several.
+class AsyncPrefetch(Driver[T]):
+    """Drives a window over one list or several in tasks."""
 
-    Args:
-        make: the cursor of one of `many`
-        many: what the lists are made of
-        size, pages_ahead, in_order: as of `Window`
-        fetch: asks for a list's next page
-    """
-
-    def __init__(
-        self,
-        make: Callable[[Any], ListCursor[T]],
-        many: AsyncMany[Any],
-        size: int,
-        in_order: bool,
-        fetch: Fetch[T],
-        pages_ahead: int = PAGES_AHEAD,
-    ) -> None:
-        self._make = make
-        self._many = many
-        self._fetch = fetch
-        self._window = Window[T](size, pages_ahead, in_order)
+    def _set_up(self) -> None:
+        self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._items: Iterator[Any] | AsyncIterator[Any] | None = None
         self._feeder: asyncio.Task[None] | None = None
-        self._changed: asyncio.Event | None = None
         self._home: Any = None
 
     @classmethod
@@ -55,61 +34,50 @@ class AsyncPrefetch(Generic[T]):
 
     async def take(self, deadline: Deadline) -> list[T] | None:
         """The next page's objects; None at the end. The deadline runs while they are waited for, not the lists."""
-        if self._changed is None:
-            self._changed, self._home = asyncio.Event(), home()
+        if self._items is None:
+            self._home = home()
             self._items = aiter(self._many) if isinstance(self._many, AsyncIterable) else iter(self._many)
         elif self._home != home():
             raise RuntimeError("this walk was begun in another process or event loop; begin another one here")
         while True:
             self._changed.clear()
-            self._feed()
-            items = self._window.take()
-            self._start_fetches()
+            if not isinstance(self._items, AsyncIterator):
+                self._feed()
+            elif self._window.room > 0 and (self._feeder is None or self._feeder.done()):
+                self._feeder = self._spawn(self._feed_aside(self._items))
+            items = self._look()
             if not isinstance(items, Nothing):
                 return items
-            if items is MORE:
-                await self._changed.wait()
-            elif items is YET:
-                await self._wait(deadline)
+            with deadline if items is YET else Deadline(None) as running:
+                left = running.remaining_sec()
+                try:
+                    async with asyncio.timeout(None if left > 1e9 else left):
+                        await self._changed.wait()
+                except TimeoutError:
+                    raise self._late(deadline) from None
 
-    async def _wait(self, deadline: Deadline) -> None:
-        assert self._changed is not None
-        with deadline:
-            left = deadline.remaining_sec()
-            try:
-                async with asyncio.timeout(None if left > 1e9 else left):
-                    await self._changed.wait()
-            except TimeoutError:
-                error = deadline_error(deadline)
-                self._window.locate(error)
-                raise error from None
-
-    def _feed(self) -> None:
-        """Begins to read as many lists as may be; an async iterable's come in a task of their own."""
-        if isinstance(self._items, AsyncIterator):
-            if self._window.room > 0 and (self._feeder is None or self._feeder.done()):
-                self._feeder = self._spawn(self._feed_aside(self._items))
-            return
-        assert self._items is not None
-        while self._window.room > 0:
-            try:
-                self._window.begin(self._make(next(self._items)))
-            except Exception as error:  # the end; or bad input, which waits its turn behind what was begun
-                self._window.end(error)
-        self._start_fetches()
+    def _wake(self) -> None:
+        self._changed.set()
 
     async def _feed_aside(self, items: AsyncIterator[Any]) -> None:
+        """As `_feed`, in a task of its own."""
         while self._window.room > 0:
             try:
-                self._window.begin(self._make(await anext(items)))
-            except Exception as error:  # as above
-                self._window.end(error)
-            self._start_fetches()
-            self._wake()
+                cursor = self._make(await anext(items))
+            except Exception as error:  # as there
+                self._change(self._window.end, error)
+            else:
+                self._change(self._window.begin, cursor)
 
-    def _start_fetches(self) -> None:
-        for lane in self._window.to_fetch():
-            self._spawn(self._read(lane))
+    def _start(self, lane: Lane[T]) -> None:
+        self._spawn(self._read(lane))
+
+    async def _read(self, lane: Lane[T]) -> None:
+        try:
+            page = await self._fetch(lane.cursor, None)
+        except Exception as error:
+            page = error
+        self._change(self._window.arrived, lane, page)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name="facade-fetch")
@@ -117,34 +85,14 @@ class AsyncPrefetch(Generic[T]):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _read(self, lane: Lane[T]) -> None:
-        try:
-            page: Page[T] | BaseException = await self._fetch(lane.cursor, None)
-        except Exception as error:
-            page = error
-        self._window.arrived(lane, page)
-        self._start_fetches()
-        self._wake()
-
-    def _wake(self) -> None:
-        assert self._changed is not None
-        self._changed.set()
-
     def stop(self) -> list[asyncio.Task[None]]:
         """Cancels what is on its way, from wherever, and says what that was."""
-        self._window.close()
+        self._close()
         tasks = list(self._tasks)
-        if not tasks or self._home[0] != os.getpid() or (loop := tasks[0].get_loop()).is_closed():
+        if not tasks or self._home[0] != os.getpid() or tasks[0].get_loop().is_closed():
             return []
-        try:
-            is_here: bool = asyncio.get_running_loop() is loop
-        except RuntimeError:
-            is_here = False
         for task in tasks:
-            if is_here:
-                task.cancel()
-            else:
-                loop.call_soon_threadsafe(task.cancel)
+            task.get_loop().call_soon_threadsafe(task.cancel)
         return tasks
 
     async def aclose(self) -> None:
