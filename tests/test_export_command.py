@@ -19,6 +19,7 @@ import pytest
 from wire import HANG, Serve, error, library, until
 
 from facade import archive
+from facade.archive._store import Store
 
 COMMAND = str(Path(sys.executable).with_name("thread-runs"))
 KEY = "sk-test-not-to-be-kept"
@@ -220,3 +221,40 @@ def test_other_codes(endpoint_of: Callable[..., Server], serve: Serve, tmp_path:
     code, _, err = run(server.url, "thread_0", "--to", str(tmp_path / "no" / "a.db"))
     assert (code, err.count("\n")) == (2, 1)
     assert "there is no folder" in err
+
+
+PROGRAM = """
+import sys, facade
+from facade import archive
+with facade.Client("sk-test", api_base=sys.argv[1]) as client:
+    tell = lambda report: print(report.read, flush=True)
+    archive.export(client, ["thread_0", "thread_1"], sys.argv[2], progress=tell)
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "while"])
+def test_a_signal_ends_the_wait_for_a_file_that_is_held(
+    endpoint_of: Callable[..., Server], tmp_path: Path, moment: str
+) -> None:
+    """In a program of the caller's own too: the wait for the file, up to 30 s, is none that a signal cannot reach."""
+    to, server = tmp_path / "a.db", endpoint_of("--latency-ms", "300")
+    Store(to).close()
+    holder = sqlite3.connect(to, isolation_level=None)
+    if moment == "before":
+        holder.execute("BEGIN EXCLUSIVE")
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, server.url, to], text=True, **pipes) as process:
+        try:
+            if moment == "before":
+                until((tmp_path / "a.db.lock").exists, 10)
+            else:
+                assert process.stdout is not None
+                next(line for line in process.stdout if line > "1")
+                holder.execute("BEGIN EXCLUSIVE")
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=15)
+        finally:
+            process.kill()
+            holder.close()
+    assert "KeyboardInterrupt" in err
+    assert archive.verify(to).runs == 0 if moment == "before" else not archive.verify(to).complete

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from facade.archive import _schema
 from facade.archive._errors import BusyError, DamagedError, MissingError
+
+_WAIT_SEC = 0.1
+"""How long SQLite waits at a time for a file that is held."""
 
 _MODE = 0o600
 """Of the file and of all that lies beside it, whatever the umask: it holds what people said."""
@@ -61,9 +67,43 @@ def is_busy(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+class _Connection(sqlite3.Connection):
+    """Waits for a file that another process holds, so many seconds in all, and can be interrupted meanwhile.
+
+    No signal reaches SQLite's own wait, which is therefore a short one, again and again.
+    """
+
+    patience_sec = 0.0
+
+    def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
+        return self._patiently(partial(super().execute, sql, values))
+
+    def executescript(self, script: str, /) -> sqlite3.Cursor:
+        return self._patiently(partial(super().executescript, script))
+
+    def _patiently(self, work: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
+        give_up_at: float | None = None
+        while True:
+            try:
+                return work()
+            except sqlite3.OperationalError as error:
+                give_up_at = give_up_at or time.monotonic() + self.patience_sec
+                if not is_busy(error) or time.monotonic() >= give_up_at:
+                    raise
+            time.sleep(0.01)
+
+
 def _connect(file: Path, query: str, busy_timeout_sec: float) -> sqlite3.Connection:
-    address = f"{file.as_uri()}?{query}"
-    return sqlite3.connect(address, uri=True, timeout=busy_timeout_sec, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        f"{file.as_uri()}?{query}",
+        uri=True,
+        timeout=min(busy_timeout_sec, _WAIT_SEC),
+        isolation_level=None,
+        check_same_thread=False,
+        factory=_Connection,
+    )
+    connection.patience_sec = busy_timeout_sec
+    return connection
 
 
 def _refuse_others(file: Path, shown: str) -> None:

@@ -65,6 +65,7 @@ class _DaemonThreads(ThreadPoolExecutor):
         future: Future[Any] = Future()
 
         def work() -> None:
+            future.set_running_or_notify_cancel()  # from now on it is this one's to end, whoever has lost interest
             try:
                 result = fn(*args, **kwargs)
             except BaseException as error:

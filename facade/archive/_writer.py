@@ -14,13 +14,13 @@ from facade.archive._store import Store
 
 T = TypeVar("T")
 
-_ROWS = 500
-"""How many rows are worth a transaction."""
+_FEW_ROWS, _MANY_ROWS = 100, 500
+"""How many rows are worth a transaction: one in twenty of what is there, within these. That much a kill may cost."""
 
 _MOST_ROWS = 2000
 """How many rows go into one transaction, when they come faster than they are written."""
 
-_PATIENCE_SEC = 0.2
+_PATIENCE_SEC = 0.1
 """How long fewer rows wait for more."""
 
 
@@ -57,6 +57,7 @@ class Writer:
         self._is_closing = self._is_urgent = False
         self.waiting = 0
         self.counts = store.counts()
+        self._enough = _FEW_ROWS
         self.error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="facade-archive-writer", daemon=True)
         self._thread.start()
@@ -73,7 +74,7 @@ class Writer:
         with self._ready:
             self._queue.append(made)
             self.waiting += _weight(made)
-            if self.waiting >= _ROWS:
+            if self.waiting >= self._enough:
                 self._ready.notify()
 
     def ask(self, question: Callable[[Store], T]) -> Future[T]:
@@ -105,7 +106,7 @@ class Writer:
             with self._ready:
                 self._ready.wait_for(lambda: self._queue or self._is_closing)
                 self._ready.wait_for(
-                    lambda: self.waiting >= _ROWS or self._is_urgent or self._is_closing, _PATIENCE_SEC
+                    lambda: self.waiting >= self._enough or self._is_urgent or self._is_closing, _PATIENCE_SEC
                 )
                 if not self._queue:
                     return
@@ -114,6 +115,7 @@ class Writer:
                 if batch:
                     self._write(batch)
                     self.counts = self._store.counts()
+                    self._enough = min(_MANY_ROWS, max(_FEW_ROWS, sum(self.counts.values()) // 20))
                 if question is not None:
                     question()
             except Exception as error:  # it is the caller's, who cannot go on
