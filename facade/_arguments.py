@@ -133,32 +133,29 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
     Raises:
         TypeError, ValueError: they name no run.
     """
+    own_thread, run_id = None, value
     if isinstance(value, str):
-        run_id: Any = check_id("run", value, "run")
-        own_thread = None
         if thread_id is None:
             raise TypeError("thread_id is needed with a run id; a run itself knows its thread")
     elif isinstance(value, Mapping) or hasattr(value, "id") or hasattr(value, "run_id"):
-        own_thread = field(value, "thread_id")
-        run_id = field(value, "run_id")
+        own_thread, run_id = field(value, "thread_id"), field(value, "run_id")
         if run_id is None or (own_thread is None and thread_id is None):
             run_id = field(value, "id") if _is(value, "thread.run") else None
         if run_id is None:
             raise ValueError(f"this {type(value).__name__} is no run and has no run_id")
-        run_id = check_id("run_id", run_id, "run")
     else:
         raise TypeError(f"run is an id, a run or anything with a run_id and thread_id, not {_kind(value)}")
-    given_thread = thread_id
+    check_id("run" if run_id is value else "run_id", run_id, "run")
     if thread_id is not None:
         is_id: bool = thread_id.__class__ is str
-        given_thread = check_id("thread_id", thread_id, "thread") if is_id else thread_key(thread_id)
-    if own_thread is None and given_thread is None:
-        raise ValueError(f"the run {run_id!r} does not say its thread; give thread_id")
-    if own_thread is not None:
-        own_thread = check_id("thread_id", own_thread, "thread")
-        if given_thread not in (None, own_thread):
-            raise ValueError(f"the run {run_id!r} is of thread {own_thread!r}, not of thread_id {given_thread!r}")
-    return RunKey(own_thread or given_thread or "", run_id)
+        thread_id = check_id("thread_id", thread_id, "thread") if is_id else thread_key(thread_id)
+    if own_thread is None:
+        if thread_id is None:
+            raise ValueError(f"the run {run_id!r} does not say its thread; give thread_id")
+        return RunKey(thread_id, run_id)
+    if thread_id not in (None, check_id("thread_id", own_thread, "thread")):
+        raise ValueError(f"the run {run_id!r} is of thread {own_thread!r}, not of thread_id {thread_id!r}")
+    return RunKey(own_thread, run_id)
 
 
 def own_key(value: Any, kind: str) -> tuple[str, str]:
@@ -174,11 +171,9 @@ def own_key(value: Any, kind: str) -> tuple[str, str]:
 
 def step_key(step: Any) -> tuple[RunKey, str]:
     """The run and the step id that a step names."""
-    if isinstance(step, (str, bytes)) or (run_id := field(step, "run_id")) is None:
+    if isinstance(step, (str, bytes)) or field(step, "run_id") is None:
         raise TypeError("refresh takes a step, which knows its thread and run; with an id use get(run, step_id)")
-    return run_key({"run_id": run_id, "thread_id": field(step, "thread_id")}), check_id(
-        "step", field(step, "id"), "run step"
-    )
+    return run_key(step), check_id("step", field(step, "id"), "run step")
 
 
 def message_key(value: Any) -> str:

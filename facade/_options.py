@@ -100,23 +100,19 @@ check_limit = _whole(1, 100)
 check_concurrency = _whole(1, 64)
 check_turns = _whole(0, 1_000_000)
 
-_MEANT = {
-    "timeout": "timeout_sec",
-    "max_retries": "max_retry_count",
-    "retries": "max_retry_count",
-    "base_url": "api_base",
-    "azure_endpoint": "api_base",
-    "api_version": 'additional_query={"api-version": …}',
-    "default_headers": "additional_headers",
-    "extra_headers": "additional_headers",
-    "default_query": "additional_query",
-    "extra_query": "additional_query",
-    "extra_body": "additional_body",
-    "http_client": "transport",
-    "page_size": "limit",
-    "max_items": "limit",
-    "poll_interval_ms": "poll_sec",
+_OTHER_WORDS = {
+    "timeout_sec": ("timeout",),
+    "max_retry_count": ("max_retries", "retries"),
+    "api_base": ("base_url", "azure_endpoint"),
+    'additional_query={"api-version": …}': ("api_version",),
+    "additional_headers": ("default_headers", "extra_headers"),
+    "additional_query": ("default_query", "extra_query"),
+    "additional_body": ("extra_body",),
+    "transport": ("http_client",),
+    "limit": ("page_size", "max_items"),
+    "poll_sec": ("poll_interval_ms",),
 }
+"""What other libraries call these options."""
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -136,7 +132,7 @@ def refuse_unknown(method: str, given: Iterable[str], known: Iterable[str]) -> N
     for name in given:
         if name in known:
             continue
-        meant = _MEANT.get(name, name)
+        meant = next((own for own, others in _OTHER_WORDS.items() if name in others), name)
         if meant == "limit" and method.endswith(".all"):
             advice = "it walks over every page, so there is none; use list(limit=...) or stop the loop"
         elif meant in known or not meant.isidentifier():

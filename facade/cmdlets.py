@@ -71,7 +71,7 @@ class _OfMessages(_OfSeveral, total=False):
 _Threads = ThreadLike | Iterable[ThreadLike]
 _Runs = RunLike | Iterable[RunLike]
 CMDLET_OPTIONS = tuple(CmdletOptions.__annotations__)
-_made_of: list[Any] = []
+_connected_by: list[Any] = []
 
 
 @cache
@@ -92,9 +92,9 @@ def make_client(cmdlet: Callable[..., Any], given: CmdletOptions) -> Client:
     if client is not None:
         refuse_unknown(cmdlet.__name__, given, LimitOptions.__annotations__)
         return client.with_options(**cast(LimitOptions, given))
-    configured = [option(name, {}) for name in ("verify", "proxy", "transport")]
-    if configured != _made_of:  # what was connected by other means is not wanted any more
-        _made_of[:] = configured
+    connected_by = [option(name, {}) for name in ("verify", "proxy", "transport")]
+    if connected_by != _connected_by:  # what was connected by other means is not wanted any more
+        _connected_by[:] = connected_by
         _shared_pool().close_idle()
     return Client.__new__(Client)._start(Settings.resolve(given), _shared_pool())
 
