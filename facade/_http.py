@@ -88,7 +88,8 @@ class Answer:
     @property
     def is_event_stream(self) -> bool:
         """Whether it is a good one that goes on as long as something happens."""
-        return self.is_good and self.headers.get("content-type", "text/event-stream").startswith("text/event-stream")
+        kind = self.headers.get("content-type", "text/event-stream").lower()
+        return self.is_good and kind.startswith("text/event-stream")
 
     def reply(self) -> Reply | APIError:
         """The answer, as whole as it came; an error where a good one is too large, or its encoding is broken."""

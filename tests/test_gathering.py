@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wire import a_message, a_run, a_step
 
 import facade
-from facade._life.gathering import Gathering
+from facade._life.gathering import MESSAGE, STEP, Gathering
 from openai_thread_runs_api.model_base import Model
 
 ROOM = 1_000_000
@@ -50,12 +50,14 @@ def gathered(*events: tuple[str, Any], max_bytes: int = ROOM) -> Gathering:
 
 def content(*deltas: dict[str, Any]) -> Any:
     """What the content of a message is after these deltas."""
-    return gathered(*[("thread.message.delta", delta) for delta in deltas]).messages[0].to_dict().get("content")
+    return gathered(*[("thread.message.delta", delta) for delta in deltas]).all(MESSAGE)[0].to_dict().get("content")
 
 
 def tool_calls(*deltas: dict[str, Any]) -> Any:
     return (
-        gathered(*[("thread.run.step.delta", delta) for delta in deltas]).steps[0].step_details.to_dict()["tool_calls"]
+        gathered(*[("thread.run.step.delta", delta) for delta in deltas])
+        .all(STEP)[0]
+        .step_details.to_dict()["tool_calls"]
     )
 
 
@@ -85,7 +87,7 @@ def test_objects() -> None:
     for odd in (None, 7, "text", [1]):
         assert take(gathering, "thread.run.created", odd) == (odd, ())
     assert gathering.run.id == "run_1"
-    assert [step.id for step in gathering.steps] == ["step_1"]
+    assert [step.id for step in gathering.all(STEP)] == ["step_1"]
 
 
 def test_text() -> None:
@@ -104,7 +106,7 @@ def test_content_that_is_no_list() -> None:
     for piece in ("Loa", "fs"):
         delta = {"id": "msg_1", "delta": {"content": {"type": "text", "text": {"value": piece}}}}
         assert take(gathering, "thread.message.delta", delta)[1] == (piece,)
-    assert gathering.messages[0].content[0].text.value == "Loafs"
+    assert gathering.all(MESSAGE)[0].content[0].text.value == "Loafs"
 
 
 def test_order_of_items() -> None:
@@ -161,7 +163,7 @@ def test_annotations_are_not_added_up() -> None:
 def test_appended_in_items_only() -> None:
     """Outside an item told by its index nothing is appended."""
     delta = {"id": "msg_1", "delta": {"metadata": {"value": "x"}, "value": "y"}}
-    message = gathered(*[("thread.message.delta", delta)] * 2).messages[0].to_dict()
+    message = gathered(*[("thread.message.delta", delta)] * 2).all(MESSAGE)[0].to_dict()
     assert (message["metadata"], message["value"]) == ({"value": "x"}, "y")
 
 
@@ -172,11 +174,11 @@ def test_whole_object_replaces() -> None:
         ("thread.message.delta", message_delta(text("wrong"))),
         ("thread.message.in_progress", a_message(content=[{"type": "text", "text": {"value": "ri"}}])),
     )
-    whole = gathering.messages[0]
+    whole = gathering.all(MESSAGE)[0]
     assert whole.content[0].text.value == "ri"
     take(gathering, "thread.message.delta", message_delta(text("ght")))
-    assert gathering.messages[0].content[0].text.value == "right"
-    assert gathering.messages[0].role == "assistant"
+    assert gathering.all(MESSAGE)[0].content[0].text.value == "right"
+    assert gathering.all(MESSAGE)[0].role == "assistant"
     assert whole.content[0].text.value == "ri"
 
 
@@ -190,14 +192,14 @@ def test_order_of_objects() -> None:
         ("thread.run.step.delta", step_delta()),
         ("thread.run.step.created", a_step("2")),
     )
-    assert [message.id for message in gathering.messages] == ["msg_b", "msg_a"]
-    assert [step.id for step in gathering.steps] == ["step_2", "step_1"]
+    assert [message.id for message in gathering.all(MESSAGE)] == ["msg_b", "msg_a"]
+    assert [step.id for step in gathering.all(STEP)] == ["step_2", "step_1"]
 
 
 def test_models_are_made_once() -> None:
     """A message that has not changed is the same object."""
     gathering = gathered(("thread.message.delta", message_delta(text("x"))))
-    assert gathering.messages[0] is gathering.messages[0]
+    assert gathering.all(MESSAGE)[0] is gathering.all(MESSAGE)[0]
 
 
 def test_pieces_of_text() -> None:
@@ -283,7 +285,7 @@ def test_contradictory_deltas(deltas: list[dict[str, Any]]) -> None:
     gathering = gathered(*[("thread.message.delta", {"id": "msg_1", "delta": delta}) for delta in deltas])
     assert deltas == kept  # a caller holds them as events
     if deltas:
-        message = gathering.messages[0]
+        message = gathering.all(MESSAGE)[0]
         assert message.to_dict() == reference(deltas)
         touch(message)
 
@@ -321,7 +323,7 @@ def test_depth(depth: int, shape: str) -> None:
         text = shape % text
     events = [("thread.message.delta", {"id": "msg_1", "delta": {"y": json.loads(text)}})] * 2
     if depth < 100:
-        touch(gathered(*events).messages[0])
+        touch(gathered(*events).all(MESSAGE)[0])
     else:
         with pytest.raises(facade.APIResponseError, match="deep"):
             gathered(*events)
@@ -345,4 +347,4 @@ def test_long_text_in_small_pieces() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 1_500_000
-    assert gathering.messages[0].content[0].text.value == "ab" * 50_001
+    assert gathering.all(MESSAGE)[0].content[0].text.value == "ab" * 50_001

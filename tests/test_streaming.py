@@ -9,6 +9,7 @@ import pytest
 from wire import KEY, a_message, a_run, a_step, event, stream_of
 
 import facade
+from facade._life.gathering import MESSAGE
 from facade._life.streaming import StreamReader
 from openai_thread_runs_api.models import MessageDeltaObject
 
@@ -65,7 +66,7 @@ def test_story() -> None:
     assert read.texts == ["Two"]
     assert read.reader.is_over
     assert read.reader.gathering.run.status == "completed"
-    assert read.reader.gathering.messages[0].content[0].text.value == "Two loaves."
+    assert read.reader.gathering.all(MESSAGE)[0].content[0].text.value == "Two loaves."
 
 
 def test_every_cut() -> None:
@@ -158,10 +159,11 @@ def test_error_event_without_data() -> None:
 
 @pytest.mark.parametrize("data", [b"{", b"\xff", b"[" * 1000, b""])
 def test_unreadable_event(data: bytes) -> None:
-    """A run's, step's or message's event that is no JSON is an unreadable answer."""
-    read = Read(b"event: thread.message.delta\ndata: " + data + b"\n\n")
-    assert isinstance(read.error, facade.APIResponseError)
-    assert "thread.message.delta" in str(read.error)
+    """A run's, step's or message's event that is no JSON is handed over as its text, and the stream goes on."""
+    read = Read(b"event: thread.message.delta\ndata: " + data + b"\n\n" + STORY)
+    assert read.events[0] == ("thread.message.delta", data.decode("utf-8", "replace"))
+    assert len(read.events) == 7
+    assert read.error is None
 
 
 def test_bounds() -> None:

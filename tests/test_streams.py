@@ -177,9 +177,10 @@ class TestStory:
         server = serve((head(200, headers), *(packed[i : i + 9] for i in range(0, len(packed), 9)), CLOSE))
         assert names(api.client(server).runs.stream("thread_1", "asst_1")) == NAMES
 
-    def test_no_content_type(self, api: Api, serve: Serve) -> None:
-        """A server that does not name what it sends is taken to stream."""
-        server = serve((head(200, {"Content-Type": None}), STORY, CLOSE))
+    @pytest.mark.parametrize("kind", [None, "Text/Event-Stream", "text/event-stream;charset=UTF-8"])
+    def test_content_types(self, api: Api, serve: Serve, kind: str | None) -> None:
+        """A media type counts in any letters; a server that does not name what it sends is taken to stream."""
+        server = serve((head(200, {"Content-Type": kind}), STORY, CLOSE))
         assert names(api.client(server).runs.stream("thread_1", "asst_1")) == NAMES
 
 
@@ -555,7 +556,7 @@ class TestLeaving:
 
 
 def test_close_from_another_thread(serve: Serve) -> None:
-    """Closing a stream from another thread ends the wait of the one that reads it, quietly."""
+    """Closing a stream from another thread ends the wait of the one that reads it, quietly; two cannot read it."""
     server = serve((STREAM, BEGIN, HANG))
     with facade.Client("key", api_base=server.url) as client:
         stream = client.runs.stream("thread_1", "asst_1")
@@ -563,6 +564,8 @@ def test_close_from_another_thread(serve: Serve) -> None:
         reader = threading.Thread(target=lambda: seen.extend(names(stream)))
         reader.start()
         assert until(lambda: stream.messages)
+        with pytest.raises(RuntimeError, match="one thread or task"):
+            next(stream)
         stream.close()
         reader.join(5)
         assert not reader.is_alive()
@@ -628,6 +631,8 @@ def test_close_from_another_task(serve: Serve) -> None:
 
                 task = asyncio.create_task(read())
                 await until_async(partial(getattr, stream, "messages"))
+                with pytest.raises(RuntimeError, match="one thread or task"):
+                    await anext(stream)
                 if ending == "close":
                     await stream.aclose()
                     assert len(await task) == 3

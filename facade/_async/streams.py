@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from facade import _operations
@@ -15,7 +14,7 @@ from facade._life.gathering import MESSAGE, STEP
 from facade._life.streaming import AT_REST, Event, StreamReader
 from facade._life.waiting import Wait
 from facade._options import Limits, models
-from facade.errors import APIConnectionError, APIError, APITimeoutError, StreamCutError
+from facade.errors import APIConnectionError, APIError, StreamCutError
 
 if TYPE_CHECKING:
     from facade._async.lifecycle import AsyncRunLife
@@ -41,7 +40,7 @@ class AsyncRunStream(AsyncIterator[Event]):
     def __init__(self, runs: AsyncRunLife, call: Call[Any], limits: Limits, run: RunKey | None = None) -> None:
         self._source, self._key = AsyncEventSource(runs, call, limits), run
         self._failure: APIError | None = None
-        self._has_begun = self._is_closed = False
+        self._has_begun = self._is_reading = self._is_closed = False
         self._events: Any = self._source.events()
         self._texts: tuple[str, ...] = ()
 
@@ -54,22 +53,19 @@ class AsyncRunStream(AsyncIterator[Event]):
     @property
     def steps(self) -> list[models.RunStepObject]:
         """The steps as gathered so far, in order of first appearance."""
-        return self._source.reader.gathering.steps
+        return self._source.reader.gathering.all(STEP)
 
     @property
     def messages(self) -> list[models.MessageObject]:
         """The messages as gathered so far, in order of first appearance."""
-        return self._source.reader.gathering.messages
+        return self._source.reader.gathering.all(MESSAGE)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
         await self._begin()
-        told = await self._advance()
-        if told is None:
-            raise StopAsyncIteration
-        event, self._texts = told
+        event, self._texts = await self._advance()
         return event
 
     async def text(self) -> AsyncIterator[str]:
@@ -79,22 +75,27 @@ class AsyncRunStream(AsyncIterator[Event]):
                 yield text
 
     async def _begin(self) -> None:
-        if not self._has_begun and not self._is_closed:
+        if not self._has_begun:
             self._has_begun = True
-            await self._advance()
+            with contextlib.suppress(StopAsyncIteration):
+                await self._advance()
 
-    async def _advance(self) -> Told | None:
+    async def _advance(self) -> Told:
+        if self._is_reading:
+            raise RuntimeError("this stream is being read already; one thread or task at a time can read it")
+        self._is_reading = True
         try:
-            told = await anext(self._events, None)
-        except APIError as error:
-            if self._is_closed:  # from elsewhere, which ended the wait for the next event
-                return None
-            self._failure = error
-            raise
-        if self._is_closed:
+            told: Told = await anext(self._events)
+            if not self._is_closed:
+                return told
             await self._events.aclose()
-            return None
-        return told
+        except APIError as error:
+            if not self._is_closed:
+                self._failure = error
+                raise
+        finally:
+            self._is_reading = False
+        raise StopAsyncIteration  # closed from elsewhere, which ended the wait for the next event
 
     async def result(self) -> models.RunObject:
         """Reads to the end; what the stream does not tell is read afterwards.
@@ -131,9 +132,7 @@ class AsyncRunStream(AsyncIterator[Event]):
         await self._begin()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:
@@ -151,60 +150,49 @@ class AsyncEventSource:
 
     async def events(self) -> AsyncIterator[Told]:
         """The events; first of all, once an answer has begun, one that is none."""
-        call = _operations.as_stream(self._call)
+        call, pool = _operations.as_stream(self._call), self._runs._pool
         with self._deadline:
-            answer = await self._runs._pool.run(call, self._runs._settings, self._limits, self._deadline)
+            answer = await pool.run(call, self._runs._settings, self._limits, self._deadline)
         if not hasattr(answer, "redact"):  # the run itself
             yield Event("", None), ()
             async for told in self._polled(answer):
                 yield told
             return
-        self.opened = answer
+        self.opened, problem = answer, None
         try:
             self.reader.begin(answer.headers, answer.redact)
             yield Event("", None), ()
             while not self.reader.is_over:
                 with self._deadline:
-                    chunk = await self._chunk()
+                    if (chunk := await answer.read()) is None:
+                        raise APIConnectionError("the stream ended")
                 for told in self.reader.feed(chunk):
                     yield told
         except APIError as error:
-            self._call.about(error)
-            raise
+            problem = error
         finally:
-            await answer.aclose()
-
-    async def _chunk(self) -> bytes:
-        try:
-            chunk: bytes | None = await self.opened.read()
-            problem = "the stream ended"
-        except APITimeoutError:
-            raise
-        except APIConnectionError as error:
-            if self._runs._pool.is_closed:
-                raise
-            chunk, problem = None, error.message
-        if chunk is None:
-            cut = StreamCutError(f"{problem}, before the run was at rest; result() follows it")
-            cut.run = self.reader.gathering.run
-            raise cut
-        return chunk
+            with contextlib.suppress(RuntimeError):  # an event loop that ends closes what is inside of it, too
+                await answer.aclose()
+        if problem is not None:
+            if type(problem) is APIConnectionError and not pool.is_closed:
+                problem = StreamCutError(f"{problem.message}, before the run was at rest; result() follows it")
+                problem.run = self.reader.gathering.run
+            call.about(problem)
+            raise problem
 
     async def _polled(self, run: models.RunObject) -> AsyncIterator[Told]:
         """The events of a run whose server gives no stream."""
-        key = run_key(run)
         if run.status not in AT_REST:
-            yield self._told(f"thread.run.{run.status}", run)
-        run = await self.read_lost(key)
+            yield self._told("thread.run", run)
+        run = await self.read_lost(run_key(run))
         gathering = self.reader.gathering
-        for step in gathering.steps:
-            yield self._told(f"{STEP}.{step.status}", step)
-        for message in gathering.messages:
-            yield self._told(f"{MESSAGE}.completed", message)
-        yield self._told(f"thread.run.{run.status}", run)
+        for kind, items in ((STEP, gathering.all(STEP)), (MESSAGE, gathering.all(MESSAGE)), ("thread.run", [run])):
+            for item in items:
+                yield self._told(kind, item)
         self.reader.is_over = True
 
-    def _told(self, name: str, item: Any) -> Told:
+    def _told(self, kind: str, item: Any) -> Told:
+        name = f"{kind}.{item.status or 'completed'}"
         data, texts = self.reader.gathering.take(name, item._json, 0)
         return Event(name, data), texts
 
@@ -212,16 +200,15 @@ class AsyncEventSource:
         """Follows the run by polling; reads its steps and messages where the stream has not told all."""
         from facade._async.resources import AsyncMessages, AsyncSteps
 
-        gathering = self.reader.gathering
+        gathering, pool, settings = self.reader.gathering, self._runs._pool, self._runs._settings
         run = gathering.run = await self._runs._follow(Wait(key, self._limits, self._deadline))
         if self.reader.is_over:
             return run
-        limits = self._limits._replace(deadline_sec=max(self._deadline.remaining_sec(), 0.001))
-        settings = self._runs._settings._replace(limits=limits)
+        limits: Any = {**self._limits._asdict(), "deadline_sec": max(self._deadline.remaining_sec(), 0.001)}
         try:
-            steps = AsyncSteps(self._runs._pool, settings).all(key._asdict())
+            steps = AsyncSteps(pool, settings).all(key._asdict(), **limits)
             gathering.put(STEP, [step async for step in steps])
-            messages = AsyncMessages(self._runs._pool, settings).all(key.thread_id, run_id=key.run_id)
+            messages = AsyncMessages(pool, settings).all(key.thread_id, run_id=key.run_id, **limits)
             gathering.put(MESSAGE, [message async for message in messages if message.run_id in (None, key.run_id)])
         except APIError as error:
             logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)

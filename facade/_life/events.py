@@ -33,16 +33,10 @@ class EventParser:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._head: bytes | None = b""  # the first bytes, until it shows whether they are a byte order mark
+        self._bom = BOM  # of the first line
         self._after_cr = False
-        self._line = bytearray()
-        self._in_comment = False
-        self._begin_event()
-
-    def _begin_event(self) -> None:
-        self._size = 0
-        self._name = b""
-        self._data: bytearray | None = None
+        self._line, self._data = bytearray(), bytearray()
+        self._name, self._size = b"", 0
 
     def feed(self, chunk: bytes) -> Iterator[RawEvent]:
         """Gives the events that a chunk completes; whoever stops half way through them feeds no more.
@@ -50,45 +44,38 @@ class EventParser:
         Raises:
             APIResponseError: an event is larger than the limit.
         """
-        if self._head is not None:
-            self._head += chunk
-            if BOM.startswith(self._head):
-                return
-            chunk, self._head = self._head.removeprefix(BOM), None
         if not chunk:
             return
         if self._after_cr:
             chunk = chunk.removeprefix(b"\n")
         self._after_cr = chunk.endswith(b"\r")
         for piece in chunk.splitlines(keepends=True):
-            self._in_comment = self._in_comment or (not self._line and piece.startswith(b":"))
-            if not self._in_comment:
-                self._size += len(piece)
-                if self._size > self._max_bytes:
-                    raise APIResponseError(
-                        f"an event of the stream is larger than max_response_bytes={self._max_bytes}; allow more"
-                    )
+            if (self._line[:4] + piece[:4]).removeprefix(self._bom).startswith(b":"):
+                self._line += b":"  # all that is held of a comment
+            else:
                 self._line += piece
-            if piece.endswith((b"\r", b"\n")):
-                if not self._in_comment and (event := self._end_line()) is not None:
-                    yield event
-                self._in_comment = False
+                self._size += len(piece)
+            if self._size > self._max_bytes:
+                raise APIResponseError(
+                    f"an event of the stream is larger than max_response_bytes={self._max_bytes}; allow more"
+                )
+            if piece.endswith((b"\r", b"\n")) and (event := self._end_line()):
+                yield event
 
     def _end_line(self) -> RawEvent | None:
         """Reads the line that has ended; gives the event where it is the empty line behind one."""
-        line = bytes(self._line).rstrip(b"\r\n")
+        line = bytes(self._line).rstrip(b"\r\n").removeprefix(self._bom)
         self._line.clear()
+        self._bom = b""
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"event":
             self._name = value
         elif field == b"data":
-            if self._data is None:
-                self._data = bytearray(value)
-            else:
-                self._data += b"\n" + value
-        elif not line:
-            event = RawEvent(self._name, None if self._data is None else bytes(self._data))
-            self._begin_event()
-            return event if event.name or event.data is not None else None
-        return None
+            self._data += value + b"\n"
+        if line:
+            return None
+        event = RawEvent(self._name, bytes(self._data[:-1]) if self._data else None)
+        self._name, self._size = b"", 0
+        self._data.clear()
+        return event if event.name or event.data is not None else None

@@ -23,9 +23,8 @@ MODELS = {
     f"{MESSAGE}.delta": "MessageDeltaObject",
 }
 
-NODE_BYTES = 16
-"""What each key and each item counts for in addition to its text, so that a great many empty ones count too."""
-
+NODE_BYTES = 8
+"""What each key and each value counts for beside its text, so that a great many empty ones count too."""
 
 MAX_DEPTH = 100
 """The deepest nesting of a step or message that is merged; what the protocol has in it is less than 20 deep."""
@@ -50,15 +49,9 @@ class Gathering:
         self._size = 0  # at least what is held
         self._objects: dict[str, dict[str, _Object]] = {STEP: {}, MESSAGE: {}}
 
-    @property
-    def steps(self) -> list[Any]:
-        """The steps so far, in order of first appearance."""
-        return [step.model(STEP) for step in self._objects[STEP].values()]
-
-    @property
-    def messages(self) -> list[Any]:
-        """The messages so far, in order of first appearance."""
-        return [message.model(MESSAGE) for message in self._objects[MESSAGE].values()]
+    def all(self, kind: str) -> list[Any]:
+        """The steps or messages so far, in order of first appearance."""
+        return [gathered.model(kind) for gathered in self._objects[kind].values()]
 
     def take(self, event: str, data: Any, size: int) -> tuple[Any, tuple[str, ...]]:
         """Takes an event's name and data, and how many bytes its data had.
@@ -70,41 +63,36 @@ class Gathering:
         Raises:
             APIResponseError: the steps and messages hold more than they may, or one is too deep.
         """
-        kind = _kind(event)
-        object_id = data.get("id") if isinstance(data, dict) else None
-        if not kind or not isinstance(object_id, str) or not object_id.strip() or data.get("object", kind) != kind:
+        kind = event if event.endswith(".delta") else event.rpartition(".")[0]
+        own_id = data.get("id") if isinstance(data, dict) else None
+        if kind not in MODELS or not isinstance(own_id, str) or not own_id.strip() or data.get("object", kind) != kind:
             return data, ()
-        model = _model(kind, data)
-        if kind == "thread.run":
+        model, whole = _model(kind, data), kind.removesuffix(".delta")
+        if whole not in self._objects:
             self.run = model
             return model, ()
         if _is_too_deep(data):
             raise APIResponseError(f"an event of the stream is nested more than {MAX_DEPTH} deep")
-        objects = self._objects[kind.removesuffix(".delta")]
-        if object_id not in objects:
-            objects[object_id] = _Object({"id": object_id, "object": kind.removesuffix(".delta")})
-        gathered = objects[object_id]
+        if own_id not in self._objects[whole]:
+            self._objects[whole][own_id] = _Object({"id": own_id, "object": whole})
+        gathered = self._objects[whole][own_id]
         texts: tuple[str, ...] = ()
-        if kind in self._objects:
+        if kind == whole:
             gathered.replace(data)
-            if event in ("thread.message.completed", "thread.message.incomplete") and not gathered.is_told:
+            if event in (f"{MESSAGE}.completed", f"{MESSAGE}.incomplete") and not gathered.is_told:
                 texts = _texts(data)  # of a server that sends no deltas
         else:
             gathered.merge(delta := _listed(data.get("delta")))
-            texts = _texts(delta) if kind == f"{MESSAGE}.delta" else ()
+            texts = _texts(delta) if whole == MESSAGE else ()
         gathered.is_told = gathered.is_told or bool(texts)
-        self._check_size(size)
-        return model, texts
-
-    def _check_size(self, added: int) -> None:
-        """Counts what was sent, and only where that is too much what is held of it: much may have been replaced."""
-        self._size += added
-        if self._size > self._max_bytes:
+        self._size += size
+        if self._size > self._max_bytes:  # what was sent; what is held of it may be less: much may have been replaced
             self._size = sum(_weight(item.json) for items in self._objects.values() for item in items.values())
         if self._size > self._max_bytes:
             raise APIResponseError(
                 f"the stream's steps and messages are larger than max_response_bytes={self._max_bytes}; allow more"
             )
+        return model, texts
 
     def put(self, kind: str, models: list[Any]) -> None:
         """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind."""
@@ -134,13 +122,6 @@ class _Object:
         if self._model is None:
             self._model = _model(kind, self.json if self._is_sent else _closed(self.json))
         return self._model
-
-
-def _kind(event: str) -> str:
-    """What an event's data should be, by its name: `thread.run.step.delta`, `thread.run.step` for all others of it."""
-    if event in MODELS:
-        return event if event.endswith(".delta") else ""
-    return event.rpartition(".")[0] if event.rpartition(".")[0] in MODELS else ""
 
 
 def _model(kind: str, json: dict[str, Any]) -> Model:
@@ -177,16 +158,16 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> None:
     for key, new in delta.items():
         now = old.get(key)
         if isinstance(new, dict):
-            if not isinstance(now, dict) or isinstance(now, _Items):
+            if type(now) is not dict:
                 now = old[key] = {}
             _merge(now, new, in_item)
-        elif _is_items(new) or (new == [] and isinstance(now, _Items)):
+        elif _are_items(new) or (new == [] and isinstance(now, _Items)):
             if not isinstance(now, _Items):
                 now = old[key] = _Items()
             for position, item in enumerate(new):
-                index = item.get("index")
-                held = now.setdefault(index if _is_index(index) else position, {})
-                _merge(held, {name: value for name, value in item.items() if name != "index"}, True)
+                rest = dict(item)
+                index = rest.pop("index", None)
+                _merge(now.setdefault(index if _is_index(index) else position, {}), rest, True)
         elif in_item and key in APPENDED and isinstance(now, (str, io.StringIO)) and isinstance(new, str | None):
             if isinstance(now, str):  # n pieces cost n, where adding each to a text would cost n²
                 old[key] = io.StringIO()
@@ -194,6 +175,16 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> None:
             old[key].write(new or "")
         else:
             old[key] = _open(new)
+
+
+def _are_items(value: Any) -> bool:
+    """Whether it is a list of objects of which one tells its index."""
+    are_objects = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return are_objects and any(_is_index(item.get("index")) for item in value)
+
+
+def _is_index(value: Any) -> TypeGuard[int]:
+    return type(value) is int and value >= 0
 
 
 def _is_too_deep(value: Any) -> bool:
@@ -204,18 +195,6 @@ def _is_too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
-
-
-def _is_index(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_items(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and all(isinstance(item, dict) for item in value)
-        and any(_is_index(item.get("index")) for item in value)
-    )
 
 
 def _open(value: Any) -> Any:
@@ -239,10 +218,9 @@ def _closed(value: Any) -> Any:
 
 
 def _weight(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, io.StringIO):
-        return value.tell()
+    """About how many bytes an opened value takes."""
+    if isinstance(value, (str, io.StringIO)):
+        return len(value) if isinstance(value, str) else value.tell()
     if isinstance(value, dict):
-        return sum(NODE_BYTES + (0 if isinstance(value, _Items) else len(key)) + _weight(value[key]) for key in value)
+        value = [*value, *value.values()]
     return sum(NODE_BYTES + _weight(item) for item in value) if isinstance(value, list) else 0

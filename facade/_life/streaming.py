@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from facade._answers import Decoder, parse
 from facade._auth import Redact
 from facade._exchange import one_line
-from facade._life.events import EventParser, RawEvent
+from facade._life.events import EventParser
 from facade._life.gathering import Gathering
 from facade._life.waiting import ENDED
 from facade.errors import APIResponseError, StreamError
@@ -55,18 +56,18 @@ class StreamReader:
 
         Raises:
             StreamError: at an `error` event.
-            APIResponseError: an event of a run, step or message is not JSON, or there is more than may be held.
+            APIResponseError: there is more than may be held.
         """
         for raw in (raw for piece in self._decoder.pieces(chunk) for raw in self._parser.feed(piece)):
             name = raw.name.decode("utf-8", "replace") or "message"
             if name == "error":
-                raise self._error(raw)
-            if name == "done" or (raw.data or b"").strip() == b"[DONE]":
-                self.is_over = True
+                raise self._error(raw.data or b"")
+            self.is_over = name == "done" or (raw.data or b"").strip() == b"[DONE]"
+            if self.is_over:
                 return
             if raw.data is None:
                 continue
-            data, texts = self.gathering.take(name, _read(name, raw.data), len(raw.data))
+            data, texts = self.gathering.take(name, _read(raw.data), len(raw.data))
             self.is_over = name.startswith("thread.run.") and (
                 name.removeprefix("thread.run.") in AT_REST or (data is self.gathering.run and data.status in AT_REST)
             )
@@ -74,14 +75,11 @@ class StreamReader:
             if self.is_over:
                 return
 
-    def _error(self, raw: RawEvent) -> StreamError:
-        text = (raw.data or b"").decode("utf-8", "replace")
-        try:
-            said = parse(raw.data or b"")
-        except APIResponseError:
-            said = text
+    def _error(self, data: bytes) -> StreamError:
+        """The error of an `error` event, by its data."""
+        said = _read(data)
         said = said.get("error") or said if isinstance(said, dict) else said
-        fields = said if isinstance(said, dict) else {"message": said if isinstance(said, str) else text}
+        fields = said if isinstance(said, dict) else {"message": said if isinstance(said, str) else json.dumps(said)}
         texts = {
             name: self._redact(str(value))
             for name in ("message", "code", "type", "param")
@@ -92,11 +90,9 @@ class StreamReader:
         return error
 
 
-def _read(name: str, data: bytes) -> Any:
-    """An event's JSON value; its text where nobody knows that it should be JSON."""
+def _read(data: bytes) -> Any:
+    """An event's JSON value; its text where it is none."""
     try:
         return parse(data)
-    except APIResponseError as error:
-        if name.startswith("thread."):
-            raise APIResponseError(f"the data of a {name} event cannot be read: {error.message}") from None
+    except APIResponseError:
         return data.decode("utf-8", "replace")
