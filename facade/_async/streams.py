@@ -200,15 +200,16 @@ class AsyncEventSource:
         """Follows the run by polling; reads its steps and messages where the stream has not told all."""
         from facade._async.resources import AsyncMessages, AsyncSteps
 
-        gathering, pool, settings = self.reader.gathering, self._runs._pool, self._runs._settings
+        gathering, pool = self.reader.gathering, self._runs._pool
         run = gathering.run = await self._runs._follow(Wait(key, self._limits, self._deadline))
         if self.reader.is_over:
             return run
-        limits: Any = {**self._limits._asdict(), "deadline_sec": max(self._deadline.remaining_sec(), 0.001)}
+        limits = self._limits._replace(deadline_sec=max(self._deadline.remaining_sec(), 0.001))
+        settings = self._runs._settings._replace(limits=limits)
         try:
-            steps = AsyncSteps(pool, settings).all(key._asdict(), **limits)
+            steps = AsyncSteps(pool, settings).all(key._asdict())
             gathering.put(STEP, [step async for step in steps])
-            messages = AsyncMessages(pool, settings).all(key.thread_id, run_id=key.run_id, **limits)
+            messages = AsyncMessages(pool, settings).all(key.thread_id, run_id=key.run_id)
             gathering.put(MESSAGE, [message async for message in messages if message.run_id in (None, key.run_id)])
         except APIError as error:
             logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
