@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -35,10 +36,8 @@ def parse(body: bytes) -> Any:
     Raises:
         APIResponseError: it is empty, no JSON, badly encoded, or too deep.
     """
-    try:
+    with suppress(ValueError, RecursionError):  # msgspec's errors are ValueErrors too
         return _quick_reader()(body)
-    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors too
-        pass
     try:  # Python's own reader takes more, and says what is wrong
         return json.loads(body)
     except RecursionError:
@@ -67,7 +66,6 @@ class Decoder:
         self._decoder = None if name in ("identity", "") else zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._is_deflate = name == "deflate"
         self._begin = b""
-        self._has_begun = False
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """What a chunk gives, in pieces of moderate size.
@@ -78,14 +76,12 @@ class Decoder:
         if self._decoder is None:
             yield chunk
             return
-        self._has_begun = self._has_begun or bool(chunk)
-        if self._is_deflate:
+        before, self._begin = self._begin, (self._begin + chunk)[:2]
+        if self._is_deflate and len(before) < 2:
             # Some servers send deflate without its zlib frame, whose first two bytes are a multiple of 31.
-            chunk, self._begin = self._begin + chunk, b""
+            chunk = before + chunk
             if len(chunk) < 2:
-                self._begin = chunk
                 return
-            self._is_deflate = False
             if chunk[0] & 15 != 8 or int.from_bytes(chunk[:2], "big") % 31:
                 self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
         piece = b"x" * PIECE_BYTES
@@ -101,11 +97,17 @@ class Decoder:
 
     def ends_too_early(self) -> bool:
         """Whether there should be more."""
-        return self._decoder is not None and self._has_begun and not self._decoder.eof
+        return self._decoder is not None and self._begin != b"" and not self._decoder.eof
 
 
 PIECE_BYTES = 256 * 1024
 """How much is decoded at once: a few bytes may stand for a great many."""
+
+
+def name_in(value: dict[str, Any], key: str) -> str | None:
+    """What an object has under a key, where that can name something."""
+    name = value.get(key)
+    return name if isinstance(name, str) and name.strip() else None
 
 
 class Page(Sequence[T], Generic[T]):
@@ -131,15 +133,11 @@ class Page(Sequence[T], Generic[T]):
 
     @property
     def first_id(self) -> str | None:
-        return self._id("first_id")
+        return name_in(self._json, "first_id")
 
     @property
     def last_id(self) -> str | None:
-        return self._id("last_id")
-
-    def _id(self, name: str) -> str | None:
-        value = self._json.get(name)
-        return value if isinstance(value, str) and value.strip() else None
+        return name_in(self._json, "last_id")
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -172,7 +170,7 @@ def read_object(model: type[M], reply: Reply) -> M:
     value = parse(reply.body)
     if value.__class__ is not dict:
         raise APIResponseError(f"the answer is {_kind(value)}, not a {model.__name__}")
-    if value.get("id").__class__ is not str or not value["id"].strip():
+    if name_in(value, "id") is None:
         raise APIResponseError(f"the answer is an object without an id, not a {model.__name__}")
     return model._of(value)
 

@@ -46,11 +46,11 @@ class Tally:
 
     def __init__(self) -> None:
         self._words: Counter[str] = Counter()
-        self._total = 0
+        self.total = 0
         self._kind = "object"
 
     def add(self, items: Sequence[Any]) -> None:
-        self._total += len(items)
+        self.total += len(items)
         for item in items:
             json = item._json
             if (json.get("last_error") or json.get("incomplete_details")) and (word := failure(item)):
@@ -62,5 +62,5 @@ class Tally:
         if self._words:
             listed = ", ".join(f"{count} {word}" for word, count in self._words.most_common())
             failed = self._words.total()
-            logger.warning("%d of %d %ss failed or are incomplete: %s", failed, self._total, self._kind, listed)
+            logger.warning("%d of %d %ss failed or are incomplete: %s", failed, self.total, self._kind, listed)
             self._words.clear()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
-from facade._answers import Page
+from facade._answers import Page, name_in
 from facade._arguments import is_sendable
 from facade._exchange import Call, Deadline
 from facade._failure_log import Tally
@@ -21,8 +21,7 @@ PAGES_AHEAD = 8
 
 def id_of(item: Any) -> str | None:
     """The id of an object of a list, where it has one that can name it."""
-    value = item._json.get("id")
-    return value if isinstance(value, str) and value.strip() else None
+    return name_in(item._json, "id")
 
 
 class ListCursor(Generic[T]):
@@ -36,6 +35,9 @@ class ListCursor(Generic[T]):
     Attributes:
         done: whether the last page has been taken
         resume: what to go on with after all that was taken: the id of its last object, or `after`
+        pages, error: what a window has read of it and not handed over: pages with what resumes behind them; a failure
+        is_fetching: whether a window has asked for its next page
+        after: what to go on with after all that a window handed over
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class ListCursor(Generic[T]):
         self._call: Call[Page[T]] | None = None
         self.thread_id = thread_id
         self.run_id = run_id
-        self.done = False
-        self.resume = after
+        self.pages: deque[tuple[list[T], str | None]] = deque()
+        self.error: BaseException | None = None
+        self.done = self.is_fetching = False
+        self.resume = self.after = after
 
     def next_call(self) -> Call[Page[T]]:
         """What to ask next.
@@ -74,13 +78,15 @@ class ListCursor(Generic[T]):
 
     def _lost(self, problem: str) -> PaginationError:
         error = PaginationError(f"the server promises more and {problem}")
-        self.about(error)
+        self.locate(error)
         return error
 
-    def about(self, error: APIError) -> None:
-        """Says in an error which request it is about: the one that was asked last."""
-        if self._call is not None:
-            self._call.about(error)
+    def locate(self, error: BaseException) -> None:
+        """Says in an error that ends a walk which request and list it is about, and where to go on."""
+        if isinstance(error, APIError):
+            error.after, error.thread_id, error.run_id = self.after, self.thread_id, self.run_id
+            if self._call is not None:
+                self._call.about(error)
 
     def take(self, page: Page[T]) -> list[T]:
         """The objects of a page that the page before did not have; then `done` and `next_call` say how to go on."""
@@ -108,28 +114,6 @@ class Nothing(Enum):
     MORE = "more"
 
 
-YET: Final = Nothing.YET
-MORE: Final = Nothing.MORE
-
-
-class Lane(Generic[T]):
-    """One list of a window: its cursor, and what was read of it and not handed over yet."""
-
-    __slots__ = ("cursor", "error", "is_fetching", "pages", "resume")
-
-    def __init__(self, cursor: ListCursor[T]) -> None:
-        self.cursor = cursor
-        self.pages: deque[tuple[list[T], str | None]] = deque()
-        self.error: BaseException | None = None
-        self.is_fetching = False
-        self.resume = cursor.resume
-
-    @property
-    def is_read(self) -> bool:
-        """Whether nothing more is to be asked for."""
-        return self.cursor.done or self.error is not None
-
-
 class Window(Generic[T]):
     """Which of several lists are being read, how far each may be read ahead, and what comes next of what was read.
 
@@ -147,66 +131,58 @@ class Window(Generic[T]):
         self._size = size
         self._pages_ahead = pages_ahead
         self._in_order = in_order
-        self._lanes: deque[Lane[T]] = deque()
-        self._arrivals: deque[Lane[T]] = deque()
-        self._end: BaseException | None = None
+        self._lists: deque[ListCursor[T]] = deque()
+        self._arrivals: deque[ListCursor[T]] = deque()
+        self._error: BaseException | None = None
         self._most = 0
+        self.has_ended = False
 
     @property
     def room(self) -> int:
         """How many further lists may be begun."""
-        return self._size - len(self._lanes) if self._end is None else 0
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether no further list is wanted."""
-        return self._end is not None
+        return 0 if self.has_ended else self._size - len(self._lists)
 
     def begin(self, cursor: ListCursor[T]) -> None:
         """Takes in one more list."""
-        self._lanes.append(Lane(cursor))
-        self._most = max(self._most, len(self._lanes))
+        self._lists.append(cursor)
+        self._most = max(self._most, len(self._lists))
 
     def end(self, error: BaseException) -> None:
         """There are no more lists: their iterator has ended (StopIteration, StopAsyncIteration) or failed."""
-        if isinstance(error, (StopIteration, StopAsyncIteration)):
-            error = error.with_traceback(None)  # whose frames lead to the walk, which nobody could drop then
-        self._end = self._end or error
+        if not self.has_ended and not isinstance(error, (StopIteration, StopAsyncIteration)):
+            self._error = error
+        self.has_ended = True
 
     def close(self) -> None:
         """Drops everything: nothing more is to be fetched or handed over."""
-        self._end = StopIteration()
-        self._lanes.clear()
+        self.has_ended, self._error = True, None
+        self._lists.clear()
         self._arrivals.clear()
 
-    def to_fetch(self) -> list[Lane[T]]:
+    def to_fetch(self) -> Iterator[ListCursor[T]]:
         """The lists whose next page is to be asked for now, the front one first; they count as fetching from now on."""
-        lanes = []
-        for lane in self._lanes:
-            if self._may_fetch(lane):
-                lane.is_fetching = True
-                lanes.append(lane)
-        return lanes
+        for each in self._lists:
+            if not (each.is_fetching or each.done or each.error) and self._may_be_read_ahead(each):
+                each.is_fetching = True
+                yield each
 
-    def _may_fetch(self, lane: Lane[T]) -> bool:
-        if lane.is_fetching or lane.is_read:
-            return False
-        if len(lane.pages) < self._pages_ahead:
+    def _may_be_read_ahead(self, one: ListCursor[T]) -> bool:
+        if len(one.pages) < self._pages_ahead:
             return True
         # Lists that are read to their end and handed over have left room for the others.
-        left = self._pages_ahead * (self._most - len(self._lanes))
-        over = (len(each.pages) + each.is_fetching - self._pages_ahead for each in self._lanes)
+        left = self._pages_ahead * (self._most - len(self._lists))
+        over = (len(each.pages) + each.is_fetching - self._pages_ahead for each in self._lists)
         return sum(pages for pages in over if pages > 0) < left
 
-    def arrived(self, lane: Lane[T], page: Page[T] | BaseException) -> None:
+    def arrived(self, cursor: ListCursor[T], page: Page[T] | BaseException) -> None:
         """A list's next page has come; or the error for which it has not."""
-        lane.is_fetching = False
+        cursor.is_fetching = False
         if isinstance(page, BaseException):
-            lane.error = page
+            cursor.error = page
         else:
-            lane.pages.append((lane.cursor.take(page), lane.cursor.resume))
+            cursor.pages.append((cursor.take(page), cursor.resume))
         if not self._in_order:
-            self._arrivals.append(lane)
+            self._arrivals.append(cursor)
 
     def take(self) -> list[T] | Nothing | None:
         """What comes next: a page's objects; MORE where another list is wanted first; YET where it is on its way.
@@ -218,40 +194,27 @@ class Window(Generic[T]):
             APIError: a list's, in its turn, saying which list failed and where to go on.
             Exception: the iterator's of lists, once all that was begun is handed over.
         """
-        while self._lanes:
-            if self._in_order:
-                lane = self._lanes[0]
-            elif self._arrivals:
-                lane = self._arrivals.popleft()
-            else:
-                return YET
-            if lane.pages:
-                items, lane.resume = lane.pages.popleft()
-                if lane.is_read and not lane.pages and lane.error is None:
-                    self._lanes.remove(lane)
-                return items
-            if lane.error is not None:
-                self._locate(lane, lane.error)
-                raise lane.error
-            if not lane.is_read:
-                return YET
-            self._lanes.remove(lane)
-        if self._end is None:
-            return MORE
-        if isinstance(self._end, (StopIteration, StopAsyncIteration)):
-            return None
-        raise self._end
+        if not self._lists:
+            if self._error is not None:
+                raise self._error
+            return None if self.has_ended else Nothing.MORE
+        if not self._in_order and not self._arrivals:
+            return Nothing.YET
+        cursor = self._lists[0] if self._in_order else self._arrivals.popleft()
+        if cursor.pages:
+            items, cursor.after = cursor.pages.popleft()
+            if cursor.done and not cursor.pages:
+                self._lists.remove(cursor)
+            return items
+        if cursor.error is None:
+            return Nothing.YET
+        cursor.locate(cursor.error)
+        raise cursor.error
 
     def locate(self, error: APIError) -> None:
         """Says in an error that ends the walk which list was waited for, and where to go on."""
-        if self._lanes:
-            self._lanes[0].cursor.about(error)
-            self._locate(self._lanes[0], error)
-
-    @staticmethod
-    def _locate(lane: Lane[T], error: BaseException) -> None:
-        if isinstance(error, APIError):
-            error.after, error.thread_id, error.run_id = lane.resume, lane.cursor.thread_id, lane.cursor.run_id
+        if self._lists:
+            self._lists[0].locate(error)
 
 
 class Progress(Generic[T]):
@@ -269,7 +232,6 @@ class Progress(Generic[T]):
         self._begin = after
         self._page: Iterator[T] = iter(())
         self._last: T | None = None
-        self._count = 0
         self._state: Literal["not begun", "under way", "ended"] = "not begun"
         self._tally = Tally()
 
@@ -282,7 +244,6 @@ class Progress(Generic[T]):
         """Takes the next page's objects in hand and gives the first; None where there is none."""
         self._begin = self.after
         self._tally.add(items)
-        self._count += len(items)
         self._page = iter(items)
         for item in self._page:
             self._last = item
@@ -302,4 +263,4 @@ class Progress(Generic[T]):
 
     def __repr__(self) -> str:
         where = "" if self.after is None else f", after={self.after!r}"
-        return f"<{type(self).__name__} of {self._what}: {self._state}, {self._count} read{where}>"
+        return f"<{type(self).__name__} of {self._what}: {self._state}, {self._tally.total} read{where}>"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from facade._exchange import Deadline
-from facade._paging import PAGES_AHEAD, Lane, ListCursor, Nothing, Window
+from facade._paging import PAGES_AHEAD, ListCursor, Nothing, Window
 from facade.errors import APITimeoutError
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Driver(Generic[T]):
     def _set_up(self) -> None:
         """Makes what waits and works here."""
 
-    def _start(self, lane: Lane[T]) -> None:
+    def _start(self, cursor: ListCursor[T]) -> None:
         """Begins to fetch a list's next page; the lock is held."""
 
     def _wake(self) -> None:
@@ -64,8 +64,8 @@ class Driver(Generic[T]):
         self._wake()
 
     def _start_fetches(self) -> None:
-        for lane in self._window.to_fetch():
-            self._start(lane)
+        for cursor in self._window.to_fetch():
+            self._start(cursor)
 
     def _feed(self) -> None:
         """Begins to read as many lists as may be."""

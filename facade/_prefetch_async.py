@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from facade._answers import Page
 from facade._exchange import Deadline
 from facade._network_async import AsyncCancelToken, home
-from facade._paging import YET, Lane, ListCursor, Nothing
+from facade._paging import ListCursor, Nothing
 from facade._prefetch import Driver
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class AsyncPrefetch(Driver[T]):
             items = self._look()
             if not isinstance(items, Nothing):
                 return items
-            with deadline if items is YET else Deadline(None) as running:
+            with deadline if items is Nothing.YET else Deadline(None) as running:
                 left = running.remaining_sec()
                 try:
                     async with asyncio.timeout(None if left > 1e9 else left):
@@ -69,15 +69,15 @@ class AsyncPrefetch(Driver[T]):
             else:
                 self._change(self._window.begin, cursor)
 
-    def _start(self, lane: Lane[T]) -> None:
-        self._spawn(self._read(lane))
+    def _start(self, cursor: ListCursor[T]) -> None:
+        self._spawn(self._read(cursor))
 
-    async def _read(self, lane: Lane[T]) -> None:
+    async def _read(self, cursor: ListCursor[T]) -> None:
         try:
-            page = await self._fetch(lane.cursor, None)
+            page = await self._fetch(cursor, None)
         except Exception as error:
             page = error
-        self._change(self._window.arrived, lane, page)
+        self._change(self._window.arrived, cursor, page)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name="facade-fetch")

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from facade._answers import Page
 from facade._exchange import Deadline
 from facade._network_sync import CancelToken
-from facade._paging import YET, Lane, ListCursor, Nothing
+from facade._paging import ListCursor, Nothing
 from facade._prefetch import Driver
 from facade.errors import APIError
 
@@ -68,7 +68,7 @@ class Prefetch(Driver[T]):
         self._lock = threading.RLock()
         self._changes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._to_fetch: queue.SimpleQueue[Lane[T] | None] = queue.SimpleQueue()
+        self._to_fetch: queue.SimpleQueue[ListCursor[T] | None] = queue.SimpleQueue()
         self._workers: dict[threading.Thread, CancelToken] = {}
         self._busy = 0
 
@@ -95,7 +95,7 @@ class Prefetch(Driver[T]):
                 if items is None:
                     self._wake()  # another thread may be reading too
                 return items
-            with deadline if items is YET else Deadline(None) as running:
+            with deadline if items is Nothing.YET else Deadline(None) as running:
                 left = running.remaining_sec()
                 try:
                     self._changes.get(timeout=None if left > threading.TIMEOUT_MAX else max(left, 0.0))
@@ -115,21 +115,21 @@ class Prefetch(Driver[T]):
         except BaseException as error:  # whatever the caller's iterator raised, the caller is to see
             self._change(self._window.end, error)
 
-    def _start(self, lane: Lane[T]) -> None:
+    def _start(self, cursor: ListCursor[T]) -> None:
         self._busy += 1
-        self._to_fetch.put(lane)
+        self._to_fetch.put(cursor)
         if self._busy > len(self._workers) - self._is_fed_aside:
             self._spawn(self._work)
 
     def _work(self, token: CancelToken) -> None:
-        while (lane := self._to_fetch.get()) is not None:
+        while (cursor := self._to_fetch.get()) is not None:
             try:
-                page = self._fetch(lane.cursor, token)
+                page = self._fetch(cursor, token)
             except BaseException as error:
                 page = error
             with self._lock:
                 self._busy -= 1
-                self._change(self._window.arrived, lane, page)
+                self._change(self._window.arrived, cursor, page)
 
     def _spawn(self, work: Callable[[CancelToken], None]) -> None:
         token = CancelToken()
