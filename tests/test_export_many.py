@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wire import Serve, a_message, answer, library
 
 import facade
 from facade import archive
 from facade.archive import Report, _many
-from facade.server import Store, serve, write_sample
+from facade.server import Store, write_sample
+from facade.server import serve as serving
 
 KEY = "sk-not-to-be-sent-along"
 THREADS = [f"thread_{number:02}" for number in range(12)]
@@ -39,7 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ]
     with Store(path) as store:
         store.add(threads=[{"id": thread, "created_at": 1} for thread in THREADS], runs=runs, steps=steps)
-    with serve(path) as base:
+    with serving(path) as base:
         yield base
 
 
@@ -186,7 +188,7 @@ def test_the_window_is_bounded_and_the_rate_shared(tmp_path: Path, monkeypatch: 
 
     def chunk(task: Any) -> Any:
         rates.append(task.options["max_rate"])
-        return _many._Done(f"archives/{task.token[-1] * 32}.db", 1, Report(threads=1, complete=True), ())
+        return _many._Done(f"archives/{task.token[-1] * 32}.db", 1, Report(threads=1, complete=True), (), ())
 
     class Slow(Executor):
         """Ends a task when the next one is waited for."""
@@ -304,3 +306,20 @@ def test_a_dask_cluster_that_loses_a_worker(alone: Path, tmp_path: Path) -> None
     assert killed
     assert len(list((tmp_path / "out" / "archives").iterdir())) == 13
     assert_is_the_same(tmp_path / "out", alone, tmp_path, report)
+
+
+def test_files_come_along_where_they_are_asked_for(serve: Serve, tmp_path: Path) -> None:
+    """What several chunks name is counted and, joined, kept once."""
+    threads = ["thread_a", "thread_b"]
+    having: dict[str, Any] = {"/threads": [{"id": thread, "object": "thread", "created_at": 1} for thread in threads]}
+    for thread in threads:
+        message = a_message(id=f"msg_{thread}", thread_id=thread, attachments=[{"file_id": "file-one"}])
+        having |= {f"/threads/{thread}/runs": [], f"/threads/{thread}/messages": [message]}
+    say = library(having)
+    server = serve(lambda request: answer(b"bread") if "/files/" in request.path else say(request))
+    options: Any = {"client": {"api_base": server.url}, "executor": Inline(), "chunk_size": 1}
+    assert archive.export_many(threads, to=tmp_path / "without", **options).files == 0
+    report = archive.export_many(threads, to=tmp_path / "many", **options, files=True)
+    assert (report.files, report.complete) == (1, True)
+    joined = archive.join(tmp_path / "many", tmp_path / "joined.db")
+    assert (joined.files, archive.verify(tmp_path / "joined.db").files) == (1, 1)

@@ -50,12 +50,13 @@ class _Task(NamedTuple):
 
 
 class _Done(NamedTuple):
-    """What a worker has done: its archive's name, what is in it, and the assistants that others may have too."""
+    """What a worker has done: its archive's name, what is in it, and what others may have too."""
 
     path: str
     size: int
     report: Report
     assistants: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 def export_many(
@@ -72,6 +73,7 @@ def export_many(
     chunk_size: int = 20,
     window: int = 8,
     progress: Callable[[Report], object] | None = None,
+    files: bool = False,
 ) -> Report:
     """Export threads by the workers of an executor, into many archives side by side.
 
@@ -99,6 +101,7 @@ def export_many(
         chunk_size: how many threads one task reads, 1 or more.
         window: how many chunks are under way at most, 1 or more; give it as many as there are workers, or some more.
         progress: called with a report so far after each chunk, in the calling thread.
+        files: whether the content of files is read too; what threads of several chunks name is read in each.
 
     Returns:
         What the archives have and what was done, as of `export`.
@@ -114,7 +117,7 @@ def export_many(
     for name, value in (("chunk_size", chunk_size), ("window", window)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is a whole number, 1 or more, not {value!r}")
-    options = {"include": wanted, "messages": messages, "assistants": assistants}
+    options = {"include": wanted, "messages": messages, "assistants": assistants, "files": files}
     options |= {"concurrency": check_concurrency("concurrency", concurrency)}
     options |= {"max_rate": None if rate is None else rate / window}
     place = os.fspath(to)
@@ -175,9 +178,12 @@ def export_chunk(task: _Task) -> _Done:
         report = export(client, task.threads, path, **task.options)
         with Store(path, read_only=True) as store:
             name = f"archives/{_content(store)}.db"
-            assistants = tuple(name for (name,) in store.rows("SELECT id FROM assistants WHERE json IS NOT NULL"))
+            assistants, files = (
+                tuple(name for (name,) in store.rows(f"SELECT id FROM {table} WHERE state = 'complete'"))
+                for table in ("assistants", "files")
+            )
         target_of(task.to).put(name, path)
-        return _Done(name, path.stat().st_size, report, assistants)
+        return _Done(name, path.stat().st_size, report, assistants, files)
 
 
 def _content(store: Store) -> str:
@@ -197,6 +203,7 @@ _CONTENT = (
     "SELECT thread_id, id, sha256 FROM runs ORDER BY thread_id, id",
     "SELECT thread_id, run_id, id, sha256 FROM steps ORDER BY thread_id, run_id, id",
     "SELECT kind, thread_id, run_id, state, cursor, include, error, count FROM lists ORDER BY 1, 2, 3",
+    "SELECT id, state, error, sha256 FROM files ORDER BY id",
 )
 
 
@@ -235,6 +242,7 @@ def _together(done: Iterable[_Done], began_at: float) -> Report:
     return Report(
         **counts,
         assistants=len({name for one in done for name in one.assistants}),
+        files=len({name for one in done for name in one.files}),
         seconds=time.monotonic() - began_at,
         errors={thread: error for report in reports for thread, error in report.errors.items()},
         unfinished=tuple(run_id for report in reports for run_id in report.unfinished),
@@ -253,7 +261,7 @@ def _earlier(target: Target) -> list[str]:
 def _write_manifest(target: Target, done: list[_Done], report: Report, earlier: list[str]) -> None:
     shards = {
         one.path: {"path": one.path, "bytes": one.size}
-        | {name: getattr(one.report, name) for name in ("threads", "runs", "steps", "messages", "assistants")}
+        | {name: getattr(one.report, name) for name in ("threads", "runs", "steps", "messages", "assistants", "files")}
         for one in done
     }
     errors = {thread: str(error) for thread, error in report.errors.items()}
