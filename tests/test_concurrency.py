@@ -314,10 +314,10 @@ class TestTasks:
         async def work() -> str:
             return (await client.runs.get("thread_1", "run_1")).id
 
-        assert asyncio.run(work()) == "run_1"
-        assert asyncio.run(work()) == "run_1"
-        asyncio.run(client.aclose())
         with warnings.catch_warnings(action="ignore"):  # asyncio's, of a connection that outlived its loop
+            assert asyncio.run(work()) == "run_1"
+            assert asyncio.run(work()) == "run_1"
+            asyncio.run(client.aclose())
             gc.collect()
 
 
