@@ -30,7 +30,7 @@ TREE = ROOT / "build/mutants"
 PYTHON = ROOT / ".venv/bin/python"
 TESTS: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 """The tests of each module of the core."""
-ASIDE = {"__main__", "_extras", "_reading", "_version", "usage"}
+ASIDE = {"__main__", "_reading", "_version", "usage"}
 """What lies beside the core's modules and is none."""
 PYTEST = "--disable-plugin-autoload -p no:cacheprovider -o faulthandler_exit_on_timeout=true -o faulthandler_timeout=30"
 """Options of pytest: without plugins it begins sooner, and a test that hangs ends it."""

@@ -82,7 +82,7 @@ def test_each_room_is_told() -> None:
     assert [name for name in sorted(folders - {"_async/", "_sync/"}) if f"`{name}`" not in TEXT] == []
 
 
-OPTIONAL = {"archive", "commands", "server", "timeline", "traces", "usage", "_extras", "_reading"}
+OPTIONAL = {"archive", "commands", "server", "timeline", "traces", "usage", "_reading"}
 CORE = sorted(
     path
     for path in (ROOT / "facade").rglob("*.py")
