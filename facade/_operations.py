@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from facade._answers import Page, read_object, read_page
 from facade._arguments import PageQuery, RunKey
-from facade._exchange import Call, Query, Reply
+from facade._exchange import Call, Reply
 from openai_thread_runs_api import models
 from openai_thread_runs_api.api import assistants as api
 
@@ -42,10 +42,11 @@ class Operation(NamedTuple):
 
 
 def _call(request: dict[str, Any], read: Callable[[Reply], T]) -> Call[T]:
-    query: Query = ()
+    query: list[tuple[str, str]] = []
     for name, value in request.get("params", {}).items():
-        query += tuple([(name, str(item)) for item in value]) if isinstance(value, list) else ((name, str(value)),)
-    return Call(request["method"].upper(), request["url"], query, read)
+        for item in value if isinstance(value, list) else (value,):
+            query.append((name, str(item)))
+    return Call(request["method"].upper(), request["url"], tuple(query), read)
 
 
 def get_run(thread_id: str, run_id: str) -> Call[models.RunObject]:

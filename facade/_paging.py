@@ -15,6 +15,9 @@ from facade.errors import APIError, PaginationError
 
 T = TypeVar("T")
 
+Ask = Callable[[str | None], Call[Page[T]]]
+"""Makes the call for the page behind a cursor."""
+
 PAGES_AHEAD = 8
 """How many pages of a list are read ahead of the caller, where several are walked."""
 
@@ -30,7 +33,7 @@ class ListCursor(Generic[T]):
     Args:
         ask: makes the call for the page after a cursor
         after: the cursor to begin with; None for the list's begin
-        thread_id, run_id: which list it is, for errors, where several are walked
+        list_of: the thread's id and the run's, for errors, where several are walked
 
     Attributes:
         done: whether the last page has been taken
@@ -41,20 +44,14 @@ class ListCursor(Generic[T]):
     """
 
     def __init__(
-        self,
-        ask: Callable[[str | None], Call[Page[T]]],
-        after: str | None = None,
-        *,
-        thread_id: str | None = None,
-        run_id: str | None = None,
+        self, ask: Ask[T], after: str | None = None, list_of: tuple[str | None, str | None] = (None, None)
     ) -> None:
         self._ask = ask
         self._cursor = after
         self._seen: set[str | None] = set()
         self._ids: frozenset[str] = frozenset()
         self._call: Call[Page[T]] | None = None
-        self.thread_id = thread_id
-        self.run_id = run_id
+        self._list_of = list_of
         self.pages: deque[tuple[list[T], str | None]] = deque()
         self.error: BaseException | None = None
         self.done = self.is_fetching = False
@@ -84,7 +81,7 @@ class ListCursor(Generic[T]):
     def locate(self, error: BaseException) -> None:
         """Says in an error that ends a walk which request and list it is about, and where to go on."""
         if isinstance(error, APIError):
-            error.after, error.thread_id, error.run_id = self.after, self.thread_id, self.run_id
+            error.after, (error.thread_id, error.run_id) = self.after, self._list_of
             if self._call is not None:
                 self._call.about(error)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from conftest import Api
 from wire import KEY, Request, Server, a_page, a_step, answer, library, runs, steps
 
 import facade
+import openai_thread_runs_api
 
 LISTS = {
     "/threads/thread_1/runs": runs(7),
@@ -22,14 +24,14 @@ LISTS = {
 }
 
 
-def calls_of(work: Callable[[], Any]) -> int:
-    """How many Python functions are called while some work is done in this thread; its first time does not count."""
+def calls_of(work: Callable[[], Any], *roots: str) -> int:
+    """How many Python functions, of files below these folders, some work calls; its first time does not count."""
     work()
     count = 0
 
     def see(frame: Any, event: str, argument: Any) -> None:
         nonlocal count
-        count += event == "call"
+        count += event == "call" and (not roots or frame.f_code.co_filename.startswith(roots))
 
     sys.setprofile(see)
     try:
@@ -65,6 +67,13 @@ def test_calls_of_a_get(serve: Any, client: Any) -> None:
     with httpx.Client() as http:
         raw = calls_of(lambda: json.loads(http.get(f"{server.url}/threads/thread_1/runs/run_1/steps/step_1").content))
     assert calls_of(lambda: steps.get("run_1", "step_1", thread_id="thread_1")) <= 1.3 * raw
+
+
+def test_own_calls_of_a_list(serve: Any, client: Any) -> None:
+    """A page of one step takes no more than 45 calls of this project's own functions, generated ones among them."""
+    steps = client(serve(answer(a_page([a_step()])))).steps
+    own = (str(Path(facade.__file__).parent), str(Path(openai_thread_runs_api.__file__).parent))
+    assert calls_of(lambda: steps.list("run_1", thread_id="thread_1"), *own) <= 45
 
 
 def test_memory_of_a_walk_is_flat(api: Api, serve: Any) -> None:

@@ -9,13 +9,16 @@ from facade._answers import Page
 from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._async.walks import AsyncWalk
 from facade._exchange import NO_DEADLINE, Call, Deadline
+from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
 from facade._paging import ListCursor
 
 if TYPE_CHECKING:
     from facade._async.pool import AsyncPool
+    from openai_thread_runs_api.model_base import Model
 
 T = TypeVar("T")
+M = TypeVar("M", bound="Model")
 
 PAGE_SIZE = 100
 """What a walk asks for: the largest page that servers give."""
@@ -40,6 +43,12 @@ class AsyncResource:
             return await self._pool.run(call, self._settings, limits, NO_DEADLINE)
         with Deadline(limits.deadline_sec) as deadline:
             return await self._pool.run(call, self._settings, limits, deadline)
+
+    async def _read(self, method: str, call: Call[M], options: LimitOptions) -> M:
+        """Asks for one run or step, and warns where it failed."""
+        item = await self._ask(method, call, options)
+        warn_of(item)
+        return item
 
     def _walk(
         self,
@@ -81,8 +90,8 @@ class AsyncResource:
 
         def make(item: Any) -> ListCursor[T]:
             name = key(item)
-            ids = name._asdict() if isinstance(name, RunKey) else {"thread_id": name}
-            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), **ids)
+            list_of = name if isinstance(name, RunKey) else (name, None)
+            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), list_of=list_of)
 
         reader = AsyncPrefetch(make, one_or_many, concurrency, in_order, fetch)
         return AsyncWalk(reader, f"{self._name} of several {what}s", deadline, None)

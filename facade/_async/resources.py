@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 from facade import _operations
 from facade._answers import Page
@@ -26,10 +26,7 @@ from facade._arguments import (
 from facade._async.lifecycle import AsyncRunLife
 from facade._async.resource import PAGE_SIZE, AsyncResource
 from facade._async.walks import AsyncWalk
-from facade._failure_log import warn_of
 from facade._options import LimitOptions, models
-
-T = TypeVar("T")
 
 
 class AsyncRuns(AsyncRunLife):
@@ -49,9 +46,7 @@ class AsyncRuns(AsyncRunLife):
             The run; where it failed or is incomplete, a warning in the log says so.
         """
         call = _operations.get_run(thread_key(thread), check_id("run_id", run_id, "run"))
-        run = await self._ask("get", call, options)
-        warn_of(run)
-        return run
+        return await self._read("get", call, options)
 
     async def list(
         self,
@@ -113,9 +108,7 @@ class AsyncRuns(AsyncRunLife):
             run: a run, or an object or mapping with a `run_id` and `thread_id`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        fresh = await self._ask("refresh", _operations.get_run(*run_key(run)), options)
-        warn_of(fresh)
-        return fresh
+        return await self._read("refresh", _operations.get_run(*run_key(run)), options)
 
 
 class AsyncSteps(AsyncResource):
@@ -145,9 +138,7 @@ class AsyncSteps(AsyncResource):
             The step; where it failed, a warning in the log says so.
         """
         key, step_id = run_key(run, thread_id), check_id("step_id", step_id, "run step")
-        step = await self._ask("get", _operations.get_run_step(key, step_id, include_values(include)), options)
-        warn_of(step)
-        return step
+        return await self._read("get", _operations.get_run_step(key, step_id, include_values(include)), options)
 
     async def list(
         self,
@@ -215,9 +206,7 @@ class AsyncSteps(AsyncResource):
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
         call = _operations.get_run_step(*step_key(step), include_values(include))
-        fresh = await self._ask("refresh", call, options)
-        warn_of(fresh)
-        return fresh
+        return await self._read("refresh", call, options)
 
 
 class AsyncMessages(AsyncResource):

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from facade._answers import Page
 from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._exchange import NO_DEADLINE, Call, Deadline
+from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
 from facade._paging import ListCursor
 from facade._sync.walks import Walk
 
 if TYPE_CHECKING:
     from facade._sync.pool import Pool
+    from openai_thread_runs_api.model_base import Model
 
 T = TypeVar("T")
+M = TypeVar("M", bound="Model")
 
 PAGE_SIZE = 100
 """What a walk asks for: the largest page that servers give."""
@@ -41,6 +44,12 @@ class Resource:
             return self._pool.run(call, self._settings, limits, NO_DEADLINE)
         with Deadline(limits.deadline_sec) as deadline:
             return self._pool.run(call, self._settings, limits, deadline)
+
+    def _read(self, method: str, call: Call[M], options: LimitOptions) -> M:
+        """Asks for one run or step, and warns where it failed."""
+        item = self._ask(method, call, options)
+        warn_of(item)
+        return item
 
     def _walk(
         self,
@@ -82,8 +91,8 @@ class Resource:
 
         def make(item: Any) -> ListCursor[T]:
             name = key(item)
-            ids = name._asdict() if isinstance(name, RunKey) else {"thread_id": name}
-            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), **ids)
+            list_of = name if isinstance(name, RunKey) else (name, None)
+            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), list_of=list_of)
 
         reader = Prefetch(make, one_or_many, concurrency, in_order, fetch)
         return Walk(reader, f"{self._name} of several {what}s", deadline, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 from facade import _operations
 from facade._answers import Page
@@ -24,13 +24,10 @@ from facade._arguments import (
     step_key,
     thread_key,
 )
-from facade._failure_log import warn_of
 from facade._options import LimitOptions, models
 from facade._sync.lifecycle import RunLife
 from facade._sync.resource import PAGE_SIZE, Resource
 from facade._sync.walks import Walk
-
-T = TypeVar("T")
 
 
 class Runs(RunLife):
@@ -50,9 +47,7 @@ class Runs(RunLife):
             The run; where it failed or is incomplete, a warning in the log says so.
         """
         call = _operations.get_run(thread_key(thread), check_id("run_id", run_id, "run"))
-        run = self._ask("get", call, options)
-        warn_of(run)
-        return run
+        return self._read("get", call, options)
 
     def list(
         self,
@@ -114,9 +109,7 @@ class Runs(RunLife):
             run: a run, or an object or mapping with a `run_id` and `thread_id`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        fresh = self._ask("refresh", _operations.get_run(*run_key(run)), options)
-        warn_of(fresh)
-        return fresh
+        return self._read("refresh", _operations.get_run(*run_key(run)), options)
 
 
 class Steps(Resource):
@@ -146,9 +139,7 @@ class Steps(Resource):
             The step; where it failed, a warning in the log says so.
         """
         key, step_id = run_key(run, thread_id), check_id("step_id", step_id, "run step")
-        step = self._ask("get", _operations.get_run_step(key, step_id, include_values(include)), options)
-        warn_of(step)
-        return step
+        return self._read("get", _operations.get_run_step(key, step_id, include_values(include)), options)
 
     def list(
         self,
@@ -216,9 +207,7 @@ class Steps(Resource):
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
         call = _operations.get_run_step(*step_key(step), include_values(include))
-        fresh = self._ask("refresh", call, options)
-        warn_of(fresh)
-        return fresh
+        return self._read("refresh", call, options)
 
 
 class Messages(Resource):
