@@ -68,15 +68,16 @@ def sample(names: list[str], count: int) -> dict[str, list[MutationSpec]]:
     return {name: each[: max(1, round(count * len(each) / len(places)))] for name, each in of_module.items() if each}
 
 
-def passes(names: list[str]) -> bool:
-    """Whether the tests of modules pass on the copy as it is; one that hangs or takes much memory does not."""
+def failure(names: list[str]) -> str:
+    """What the tests of modules say that fail on the copy as it is, or take too long or too much memory."""
     from cosmic_ray.testing import run_tests
     from cosmic_ray.work_item import TestOutcome
 
     tests = dict.fromkeys(test for name in names for test in TESTS[name].split())
     paths = " ".join(re.sub(r"(\w+)(\S*)", r"tests/test_\1.py\2", test, count=1) for test in tests)
     command = f"ulimit -v 8000000; {PYTHON} scripts/unasync.py && {PYTHON} -m pytest -x -q {PYTEST} {paths}"
-    return run_tests(f"sh -c {shlex.quote(command)}", timeout=1200)[0] is TestOutcome.SURVIVED
+    outcome, told = run_tests(f"sh -c {shlex.quote(command)}", timeout=1200)
+    return "" if outcome is TestOutcome.SURVIVED else told or "they failed"
 
 
 def survivor(name: str, mutant: MutationSpec) -> str:
@@ -90,7 +91,7 @@ def survivor(name: str, mutant: MutationSpec) -> str:
             stack.enter_context(restore_contents(TREE / "facade" / f"{name.replace('_async', '_sync')}.py"))
         operator = get_operator(mutant.operator_name)(**mutant.operator_args)
         before, after = stack.enter_context(use_mutation(mutant.module_path, operator, mutant.occurrence))
-        if after is None or not passes([name]):
+        if after is None or failure([name]):
             return ""
     changes = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
     shown = [line for line in changes if not line.startswith(("---", "+++", "@@"))]
@@ -119,8 +120,8 @@ def main() -> None:
     copy()
     began, total, lost = time.monotonic(), 0, 0
     chosen = sample(given.modules or modules(), given.sample)
-    if not passes(list(chosen)):
-        raise SystemExit("the tests fail without any mutant")
+    if told := failure(list(chosen)):
+        raise SystemExit(f"the tests fail without any mutant\n{told[-2000:]}")
     for name, mutants in chosen.items():
         survivors = [told for mutant in mutants if (told := survivor(name, mutant))]
         total, lost = total + len(mutants), lost + len(survivors)

@@ -677,6 +677,12 @@ class TestIdle:
 
 @pytest.mark.filterwarnings("ignore:This process")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def eight_pages(request: Request) -> Script:
+    """A list of eight pages, with one run each, which come slowly but for the first thread's."""
+    page = int((request.value("after") or "run_0").rpartition("_")[2]) + 1
+    return (0.0 if "thread_0" in request.path else 0.03, answer(a_page([a_run(page)], page < 8)))
+
+
 class TestForkedWalks:
     """A walk under way when its process forks."""
 
@@ -691,12 +697,7 @@ class TestForkedWalks:
     @pytest.mark.parametrize(("how", "many"), [("closes it", False), *((how, True) for how in LEAVING)])
     def test_child_leaves(self, serve: Serve, how: str, many: bool) -> None:
         """Whatever a child does to end its parent's walk, the parent's goes on to its end."""
-
-        def say(request: Request) -> Script:
-            page = int((request.value("after") or "run_0").rpartition("_")[2]) + 1
-            return (0.0 if "thread_0" in request.path else 0.03, answer(a_page([a_run(page)], page < 8)))
-
-        server = serve(say)
+        server = serve(eight_pages)
         threads = [f"thread_{n}" for n in range(6)] if many else "thread_1"
         text = f"""
         import gc
@@ -719,12 +720,7 @@ class TestForkedWalks:
     @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
     def test_child_goes_on(self, serve: Serve, many: bool) -> None:
         """A child that goes on with its parent's walk over many is told that it cannot; the parent can."""
-
-        def say(request: Request) -> Script:
-            page = int((request.value("after") or "run_0").rpartition("_")[2]) + 1
-            return (0.0 if "thread_0" in request.path else 0.03, answer(a_page([a_run(page)], page < 8)))
-
-        server = serve(say)
+        server = serve(eight_pages)
         threads = [f"thread_{n}" for n in range(6)] if many else "thread_1"
         text = f"""
         client = facade.Client(api_base=BASE)

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -368,17 +367,11 @@ def test_an_operation_s_examples_run(operation: Any, at_home: str, monkeypatch: 
     if operation.method == "get" and operation.call:
         run_page(operation.page, at_home)
         return
-    with ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as server:
-        server.requests = []  # type: ignore[attr-defined]
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            monkeypatch.setenv("OPENAI_API_BASE", f"http://127.0.0.1:{server.server_port}/v1")
-            run_page(operation.page, at_home)
-        finally:
-            server.shutdown()
-            thread.join()
-        requests = server.requests  # type: ignore[attr-defined]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
+    requests = server.requests = []  # type: ignore[attr-defined]
+    with wire.in_a_thread(server):
+        monkeypatch.setenv("OPENAI_API_BASE", f"http://127.0.0.1:{server.server_port}/v1")
+        run_page(operation.page, at_home)
     assert requests
     for path, body in requests:
         assert re.fullmatch(r"/v1" + re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation.path)), path)

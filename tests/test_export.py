@@ -65,6 +65,20 @@ def both(*parts: Mapping[str, Any]) -> dict[str, Any]:
     return joined
 
 
+def hangs_first() -> Callable[[Request], Script]:
+    """Says what `lists` has, but nothing to the first request for each path."""
+    say = library(lists())
+    hung: set[str] = set()
+
+    def hang(request: Request) -> Script:
+        if request.path in hung:
+            return say(request)
+        hung.add(request.path)
+        return (HANG,)
+
+    return hang
+
+
 @pytest.fixture
 def to(tmp_path: Path) -> Path:
     """Where an archive is to be."""
@@ -437,16 +451,7 @@ class TestPatience:
 
     def test_a_timeout_is_retried(self, serve: Serve, client_of: Clients, to: Path) -> None:
         """With the client's limit for an attempt."""
-        say = library(lists())
-        hung: list[str] = []
-
-        def hang(request: Request) -> Script:
-            if request.path not in hung:
-                hung.append(request.path)
-                return (HANG,)
-            return say(request)
-
-        report = archive.export(client_of(serve(hang), timeout_sec=0.3), "thread_1", to)
+        report = archive.export(client_of(serve(hangs_first()), timeout_sec=0.3), "thread_1", to)
         assert report.complete
 
     def test_an_attempt_from_which_nothing_comes_is_given_up(
@@ -454,18 +459,16 @@ class TestPatience:
     ) -> None:
         """Where the client has no limit; a slow answer is not."""
         monkeypatch.setattr(_reader, "STALL_SEC", 0.3)
-        say = library(lists())
-        hung: list[str] = []
+        say = hangs_first()
 
-        def hang(request: Request) -> Script:
-            if request.path not in hung:
-                hung.append(request.path)
-                return (HANG,)
+        def slowly(request: Request) -> Script:
             whole = say(request)
+            if not isinstance(whole, bytes):
+                return whole
             step = len(whole) // 5 + 1
             return tuple(part for at in range(0, len(whole), step) for part in (0.1, whole[at : at + step]))
 
-        server = serve(hang)
+        server = serve(slowly)
         report = archive.export(client_of(server), "thread_1", to)
         assert report.complete
         assert len(server.requests) == 2 * 7

@@ -844,23 +844,14 @@ class TestAnswers:
             assert api.until(lambda: server.open_connections == 0)
         assert server.connections == 5
 
-    def test_more_than_the_length(self, api: Api, serve: Serve) -> None:
-        """Bytes behind an answer's end are not taken for the next call's answer."""
-        server = serve((answer(a_run("first")) + answer(a_run("forged")),), answer(a_run("second")))
+    @pytest.mark.parametrize("pause", [(), (0.05,)], ids=["behind an answer", "while nobody asks"])
+    def test_forged(self, api: Api, serve: Serve, pause: tuple[float, ...]) -> None:
+        """Bytes behind an answer's end, and an answer that nobody asked for, are not taken for the next call's."""
+        first, forged = answer(a_run("first")), answer(a_run("forged"))
+        server = serve((first, *pause, forged) if pause else (first + forged,), answer(a_run("second")))
         client = api.client(server)
         assert get(client).id == "run_first"
-        api.rest(0.05)
-        try:
-            assert get(client).id == "run_second"
-        except facade.APIConnectionError:
-            assert get(client).id == "run_second"
-
-    def test_answer_before_the_request(self, api: Api, serve: Serve) -> None:
-        """An answer that comes while nobody asks is not taken for the next call's."""
-        server = serve((answer(a_run("first")), 0.05, answer(a_run("forged"))), answer(a_run("second")))
-        client = api.client(server)
-        assert get(client).id == "run_first"
-        api.rest(0.15)
+        api.rest(0.05 + 2 * sum(pause))
         try:
             assert get(client).id == "run_second"
         except facade.APIConnectionError:

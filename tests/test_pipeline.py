@@ -108,50 +108,37 @@ NO_MESSAGES: dict[str, Any] = {
 class TestPipeline:
     """What one call gives goes into the next."""
 
-    @pytest.mark.parametrize("name", THREADS)
-    def test_threads(self, api: Api, serve: Serve, name: str) -> None:
-        """A thread is its id, an object or mapping with a thread_id, or a thread itself."""
+    @pytest.mark.parametrize(
+        ("resource", "given"),
+        [
+            *(pytest.param("runs", given, id=f"thread: {name}") for name, given in THREADS.items()),
+            *(pytest.param("steps", given, id=f"run: {name}") for name, given in RUNS.items()),
+        ],
+    )
+    def test_taken(self, api: Api, serve: Serve, resource: str, given: Any) -> None:
+        """A thread is its id, itself, or what has a thread_id; a run is itself, what has both ids, or a step of it."""
         server = serve(EMPTY)
-        runs = api.client(server).runs
-        runs.list(THREADS[name])
-        list(runs.all(THREADS[name]))
-        list(runs.all([THREADS[name]]))
-        assert paths(server) == ["/threads/thread_1/runs"] * 3
+        reading = getattr(api.client(server), resource)
+        reading.list(given)
+        list(reading.all(given))
+        list(reading.all([given]))
+        path = {"runs": "/threads/thread_1/runs", "steps": "/threads/thread_1/runs/run_1/steps"}[resource]
+        assert paths(server) == [path] * 3
 
-    @pytest.mark.parametrize("name", NO_THREADS)
-    def test_no_threads(self, api: Api, serve: Serve, name: str) -> None:
-        """What names no thread is refused before any request."""
+    @pytest.mark.parametrize(
+        ("resource", "given"),
+        [
+            *(pytest.param("runs", given, id=f"thread: {name}") for name, given in NO_THREADS.items()),
+            *(pytest.param("steps", given, id=f"run: {name}") for name, given in NO_RUNS.items()),
+        ],
+    )
+    def test_refused(self, api: Api, serve: Serve, resource: str, given: Any) -> None:
+        """What names no thread, or no run, is refused before any request."""
         server = serve(EMPTY)
-        client = api.client(server)
-        with pytest.raises((ValueError, TypeError)):
-            client.runs.list(NO_THREADS[name])
-        with pytest.raises((ValueError, TypeError)):
-            list(client.runs.all(NO_THREADS[name]))
-        with pytest.raises((ValueError, TypeError)):
-            list(client.runs.all([NO_THREADS[name]]))
-        assert not server.requests
-
-    @pytest.mark.parametrize("name", RUNS)
-    def test_runs(self, api: Api, serve: Serve, name: str) -> None:
-        """A run is a run, or an object or mapping with a run_id and thread_id; a step names its run."""
-        server = serve(EMPTY)
-        steps = api.client(server).steps
-        steps.list(RUNS[name])
-        list(steps.all(RUNS[name]))
-        list(steps.all([RUNS[name]]))
-        assert paths(server) == ["/threads/thread_1/runs/run_1/steps"] * 3
-
-    @pytest.mark.parametrize("name", NO_RUNS)
-    def test_no_runs(self, api: Api, serve: Serve, name: str) -> None:
-        """What names no run is refused before any request."""
-        server = serve(EMPTY)
-        client = api.client(server)
-        with pytest.raises((ValueError, TypeError)):
-            client.steps.list(NO_RUNS[name])
-        with pytest.raises((ValueError, TypeError)):
-            list(client.steps.all(NO_RUNS[name]))
-        with pytest.raises((ValueError, TypeError)):
-            list(client.steps.all([NO_RUNS[name]]))
+        reading = getattr(api.client(server), resource)
+        for read in (lambda: reading.list(given), lambda: list(reading.all(given)), lambda: list(reading.all([given]))):
+            with pytest.raises((ValueError, TypeError)):
+                read()
         assert not server.requests
 
     @pytest.mark.parametrize("name", STEPS)

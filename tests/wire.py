@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import http.server
 import json
 import re
 import select
@@ -301,6 +302,19 @@ def refused_url() -> str:
     """The base address of a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@contextlib.contextmanager
+def in_a_thread(server: http.server.HTTPServer) -> Iterator[None]:
+    """The standard library's own server, serving while the context lasts."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def until(holds: Callable[[], Any], sec: float = 3.0) -> bool:

@@ -125,6 +125,12 @@ class WholeNumber(click.IntRange):
         return super().convert(value, param, ctx)
 
 
+def concurrency(default: int, help: str) -> Option:  # noqa: A002  # click's own word
+    """How many requests are under way at most, for a command that reads several things."""
+    number = WholeNumber(1, 64)
+    return click.option("--concurrency", type=number, default=default, show_default=True, metavar="N", help=help)
+
+
 class Seconds(click.FloatRange):
     """A time in seconds, 0 for none."""
 

@@ -14,7 +14,7 @@ import click
 
 import facade
 from facade.commands import _output
-from facade.commands._command import HOW_TO_GIVE_A_KEY, Seconds, WholeNumber, gathered, refused_api_key
+from facade.commands._command import HOW_TO_GIVE_A_KEY, Option, Seconds, WholeNumber, gathered, refused_api_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,30 +121,25 @@ def name_and_value(ctx: click.Context, param: click.Parameter, values: tuple[str
     return named
 
 
+def _limit(name: str, help: str) -> Option:  # noqa: A002  # click's own word
+    return click.option(
+        name,
+        type=Seconds(),
+        default=0,
+        show_default=True,
+        envvar=f"THREAD_RUNS_{name.strip('-').replace('-', '_').upper()}",
+        show_envvar=True,
+        metavar="SECONDS",
+        help=help,
+    )
+
+
 connected = gathered(
     "connection",
     Connection,
     [
-        click.option(
-            "--timeout-sec",
-            type=Seconds(),
-            default=0,
-            show_default=True,
-            envvar="THREAD_RUNS_TIMEOUT_SEC",
-            show_envvar=True,
-            metavar="SECONDS",
-            help="Bound on one attempt of one request; 0: no limit.",
-        ),
-        click.option(
-            "--deadline-sec",
-            type=Seconds(),
-            default=0,
-            show_default=True,
-            envvar="THREAD_RUNS_DEADLINE_SEC",
-            show_envvar=True,
-            metavar="SECONDS",
-            help="Bound on a whole call, with its retries, waits and pages; 0: no limit.",
-        ),
+        _limit("--timeout-sec", "Bound on one attempt of one request; 0: no limit."),
+        _limit("--deadline-sec", "Bound on a whole call, with its retries, waits and pages; 0: no limit."),
         click.option(
             "--max-retry-count",
             type=WholeNumber(0, 100),

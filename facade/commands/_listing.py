@@ -15,7 +15,7 @@ import click
 
 import facade
 from facade.commands import _output, _signals
-from facade.commands._command import WholeNumber, gathered
+from facade.commands._command import WholeNumber, concurrency, gathered
 from facade.commands._connection import Connection
 from facade.commands._input import Pipeline
 from facade.commands._kinds import Kind
@@ -121,14 +121,7 @@ listed = gathered(
         ),
         click.option("--after", metavar="ID", help="Only what follows this object: where an earlier call ended."),
         click.option("--before", metavar="ID", help="Only what precedes this object. Not with --all."),
-        click.option(
-            "--concurrency",
-            type=WholeNumber(1, 64),
-            default=8,
-            show_default=True,
-            metavar="N",
-            help="With --all and standard input: how many are read at once; 1 answers each line as it comes.",
-        ),
+        concurrency(8, "With --all and standard input: how many are read at once; 1 answers each line as it comes."),
         click.option(
             "--keep-going",
             is_flag=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,32 +20,25 @@ if TYPE_CHECKING:
 log = logging.getLogger("facade.commands")
 
 
+@dataclass
 class Reading:
     """The objects of a thread, a run or a pipeline of such: one by its id, all, or a page of each."""
 
-    def __init__(
-        self,
-        resource: Callable[[facade.Client], Any],
-        source: Any,
-        listing: Listing,
-        wanted: str | None,
-        options: dict[str, Any],
-    ) -> None:
-        self._resource = resource
-        self._source = source
-        self._listing = listing
-        self._wanted = wanted
-        self._options = options
-        self.exit_code = 0
+    resource: Callable[[facade.Client], Any]
+    source: Any
+    listing: Listing
+    wanted: str | None
+    options: dict[str, Any]
+    exit_code: int = 0
 
     def items(self, client: facade.Client) -> Generator[Any, None, None]:
         """The objects as they are read. With --keep-going an error is told of, and its code kept in `exit_code`."""
-        resource = self._resource(client)
-        if not isinstance(self._source, Pipeline):
-            yield from self._of_one(resource, self._source)
+        resource = self.resource(client)
+        if not isinstance(self.source, Pipeline):
+            yield from self._of_one(resource, self.source)
             return
-        keys = self._source.keys(self._told if self._listing.keep_going else None)
-        if self._listing.all and self._listing.concurrency > 1:
+        keys = self.source.keys(self._told if self.listing.keep_going else None)
+        if self.listing.all and self.listing.concurrency > 1:
             yield from self._of_many_at_once(resource, keys)
         else:
             for key in keys:
@@ -54,32 +48,32 @@ class Reading:
                     # Each is a call of its own, which need not say of what; in a pipeline it must.
                     error.thread_id, error.run_id = key["thread_id"], key.get("run_id")
                     self._told(error)
-        self._source.check()
+        self.source.check()
 
     def _told(self, error: Exception) -> None:
         """Tell of an error and keep its code, or raise it."""
-        if not self._listing.keep_going:
+        if not self.listing.keep_going:
             raise error
         code, message = explain(error)
         _output.say(message)
         self.exit_code = self.exit_code or code
 
     def _of_one(self, resource: Any, parent: Any) -> Generator[Any, None, None]:
-        settings = {"order": self._listing.order, "after": self._listing.after, **self._options}
-        if self._wanted is not None:
-            yield resource.get(parent, self._wanted, **self._options)
-        elif self._listing.all:
+        settings = {"order": self.listing.order, "after": self.listing.after, **self.options}
+        if self.wanted is not None:
+            yield resource.get(parent, self.wanted, **self.options)
+        elif self.listing.all:
             with resource.all(parent, **settings) as walk:
                 yield from walk
         else:
-            page = resource.list(parent, limit=self._listing.limit or 20, before=self._listing.before, **settings)
+            page = resource.list(parent, limit=self.listing.limit or 20, before=self.listing.before, **settings)
             yield from page
-            if page.has_more and self._listing.limit is None:
+            if page.has_more and self.listing.limit is None:
                 name = parent.get("run_id") or parent["thread_id"]
                 log.warning("%s has more than these %d: use --all, or say how many with --limit", name, len(page))
 
     def _of_many_at_once(self, resource: Any, keys: Iterator[Key]) -> Generator[Any, None, None]:
-        settings = {"order": self._listing.order, "concurrency": self._listing.concurrency, **self._options}
+        settings = {"order": self.listing.order, "concurrency": self.listing.concurrency, **self.options}
         taken = _Taken(keys)
         while True:
             try:

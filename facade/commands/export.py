@@ -14,7 +14,7 @@ import click
 from facade import archive
 from facade.archive import Report
 from facade.commands import _output, _signals
-from facade.commands._command import WholeNumber, command
+from facade.commands._command import command, concurrency
 from facade.commands._connection import Connection, connected
 from facade.commands._exits import INCOMPLETE_EXPORT, Failure
 from facade.commands._input import Pipeline, thread_of
@@ -39,14 +39,7 @@ _LINE_EVERY_SEC = 10.0
 @click.option("--no-messages", is_flag=True, help="Leave out the messages.")
 @click.option("--no-assistants", is_flag=True, help="Leave out the assistants that runs name.")
 @click.option("--files", is_flag=True, help="Also the content of the files that anything in the archive names.")
-@click.option(
-    "--concurrency",
-    type=WholeNumber(1, 64),
-    default=16,
-    show_default=True,
-    metavar="N",
-    help="How many requests are under way at most; it begins with 4.",
-)
+@concurrency(16, "How many requests are under way at most; it begins with 4.")
 @click.option("--max-rate", type=float, metavar="N", help="At most so many requests a second, retries counted.")
 @click.option("--merge", is_flag=True, help="Take in what comes from another server than what is in the file.")
 @connected

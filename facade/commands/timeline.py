@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from facade.commands._command import WholeNumber, command
+from facade.commands._command import command, concurrency
 from facade.commands._connection import Connection, connected
 
 
@@ -15,14 +15,7 @@ from facade.commands._connection import Connection, connected
 @click.option("--title", metavar="TEXT", help="The page's title.  [default: the thread's id]")
 @click.option("--no-messages", is_flag=True, help="Leave the messages out.")
 @click.option("--include", metavar="FIELD", multiple=True, help="A further field of steps; may be repeated.")
-@click.option(
-    "--concurrency",
-    type=WholeNumber(1, 64),
-    default=8,
-    show_default=True,
-    metavar="N",
-    help="How many runs' steps are read at once.",
-)
+@concurrency(8, "How many runs' steps are read at once.")
 @connected
 def timeline(
     source: str,

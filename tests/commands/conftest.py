@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from shell import KEY, Api, Cli
+from wire import in_a_thread
+
+from facade.server import write_sample
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
     api = Api()
-    thread = threading.Thread(target=api.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield api
-    api.server.shutdown()
-    api.server.server_close()
-    thread.join()
+    with in_a_thread(api.server):
+        yield api
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """The path of an archive with the sample."""
+    write_sample(tmp_path / "archive.db")
+    return str(tmp_path / "archive.db")
 
 
 @pytest.fixture

@@ -8,14 +8,6 @@ from pathlib import Path
 import pytest
 from shell import Api, Cli, is_one_line
 
-from facade.server import write_sample
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    write_sample(tmp_path / "archive.db")
-    return str(tmp_path / "archive.db")
-
 
 def test_one_stream(cli: Cli, api: Api, file: str) -> None:
     """Without a folder every object is printed, a line each, and nothing is asked of the endpoint."""

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 from shell import Api, Cli, is_one_line, sample
 
 from facade import traces
-from facade.server import write_sample
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    write_sample(tmp_path / "archive.db")
-    return str(tmp_path / "archive.db")
 
 
 def test_an_archive_is_printed_as_otlp_json(cli: Cli, api: Api, file: str) -> None:

@@ -9,14 +9,6 @@ from pathlib import Path
 import pytest
 from shell import Api, Cli, is_one_line, sample
 
-from facade.server import write_sample
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    write_sample(tmp_path / "archive.db")
-    return str(tmp_path / "archive.db")
-
 
 def rows(folder: Path) -> dict[str, int]:
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))

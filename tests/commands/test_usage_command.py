@@ -10,15 +10,9 @@ from pathlib import Path
 import pytest
 from shell import Api, Cli, is_one_line, sample
 
-from facade.server import Store, write_sample
+from facade.server import Store
 
 COLUMNS = ["runs", "prompt_tokens", "completion_tokens", "total_tokens", "seconds", "cached_tokens", "failed"]
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    write_sample(tmp_path / "archive.db")
-    return str(tmp_path / "archive.db")
 
 
 def test_a_thread_of_the_endpoint_by_its_model(cli: Cli, api: Api) -> None:
