@@ -120,7 +120,7 @@ def main() -> None:
     copy()
     began, total, lost = time.monotonic(), 0, 0
     chosen = sample(given.modules or modules(), given.sample)
-    if told := failure(list(chosen)):
+    if told := failure(list(chosen)) and failure(list(chosen)):  # a busy machine fails some test now and then
         raise SystemExit(f"the tests fail without any mutant\n{told[-2000:]}")
     for name, mutants in chosen.items():
         survivors = [told for mutant in mutants if (told := survivor(name, mutant))]
