@@ -10,12 +10,14 @@ from typing import Any, Literal, Unpack, overload
 
 from facade._arguments import RunLike, ThreadLike, field, run_key
 from facade._failure_log import warn_of
-from facade._life.answering import answering
+from facade._life.answering import submission
 from facade._life.bodies import NewThreadFields, RunFields
-from facade._life.waiting import ENDED, GOES_ON, check_poll_sec
+from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, wait_for, waiting
 from facade._options import models, refuse_unknown
 from facade._sync.streams import RunStream
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
+
+Outputs = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 MAY_STOP = ("queued", "in_progress", "requires_action")
 """The statuses of a run that can be cancelled."""
@@ -23,6 +25,19 @@ MAY_STOP = ("queued", "in_progress", "requires_action")
 
 class StartOptions(CmdletOptions, RunFields, NewThreadFields, total=False):
     """What a run is given, by the API's names, and the options of all cmdlets."""
+
+
+class _StopOptions(CmdletOptions, total=False):
+    """What a run is stopped with, but for what decides what is given back."""
+
+    force: bool
+    wait: bool
+
+
+class _SubmitOptions(CmdletOptions):
+    """What outputs are submitted with, but for what decides what is given back."""
+
+    tool_output: Outputs
 
 
 @overload
@@ -71,40 +86,30 @@ def start_thread_run(
     if assistant_id is None:
         raise TypeError("assistant_id is needed: the assistant to run")
     refuse_unknown("start_thread_run", options, StartOptions.__annotations__)
+    if not isinstance(message, str | None):
+        raise TypeError(f"message is a str, not {type(message).__name__}")
     fields: Any = {name: value for name, value in options.items() if name not in CMDLET_OPTIONS}
     settings: Any = {name: value for name, value in options.items() if name in CMDLET_OPTIONS}
     runs = make_client(start_thread_run, settings).runs
-    said = [] if message is None else [{"role": "user", "content": message}]
-    if thread_id is not None:
-        if said:
-            fields["additional_messages"] = [*(fields.get("additional_messages") or ()), *said]
-        return (runs.stream if stream else runs.create)(thread_id, assistant_id, **fields)
-    if said:
+    said = [{"role": "user", "content": message}] if message is not None else []
+    if thread_id is None:
         thread = dict(fields.get("thread") or {})
-        fields["thread"] = {**thread, "messages": [*(thread.get("messages") or ()), *said]}
-    return (runs.stream_with_thread if stream else runs.create_with_thread)(assistant_id, **fields)
+        if said:
+            fields["thread"] = {**thread, "messages": [*(thread.get("messages") or ()), *said]}
+        return (runs.stream_with_thread if stream else runs.create_with_thread)(assistant_id, **fields)
+    if said:
+        fields["additional_messages"] = [*(fields.get("additional_messages") or ()), *said]
+    return (runs.stream if stream else runs.create)(thread_id, assistant_id, **fields)
 
 
 @overload
 def stop_thread_run(
-    run_id: RunLike,
-    thread_id: str | None = None,
-    *,
-    force: bool = False,
-    wait: bool = False,
-    pass_thru: Literal[False] = False,
-    **options: Unpack[CmdletOptions],
-) -> None: ...
-@overload
-def stop_thread_run(
-    run_id: RunLike,
-    thread_id: str | None = None,
-    *,
-    force: bool = False,
-    wait: bool = False,
-    pass_thru: Literal[True],
-    **options: Unpack[CmdletOptions],
+    run_id: RunLike, thread_id: str | None = None, *, pass_thru: Literal[True], **options: Unpack[_StopOptions]
 ) -> models.RunObject: ...
+@overload
+def stop_thread_run(
+    run_id: RunLike, thread_id: str | None = None, *, pass_thru: Literal[False] = False, **options: Unpack[_StopOptions]
+) -> None: ...
 def stop_thread_run(
     run_id: RunLike,
     thread_id: str | None = None,
@@ -186,8 +191,8 @@ def wait_thread_run(
         return run.status in going_on
 
     runs = make_client(wait_thread_run, options).runs
-    wait = runs._wait("wait", run_id, thread_id, poll_interval_sec, False, {})
-    run = runs._follow(wait._replace(goes_on=goes_on))
+    wait = wait_for(run_id, thread_id, runs._settings.limits, poll_interval_sec)
+    run = runs._carry_out(waiting(wait._replace(goes_on=goes_on)))
     warn_of(run)
     return run
 
@@ -201,27 +206,17 @@ def _statuses(name: str, given: str | Collection[str]) -> list[str]:
 
 @overload
 def submit_tool_output(
-    run_id: RunLike,
-    thread_id: str | None = None,
-    *,
-    tool_output: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    stream: Literal[False] = False,
-    **options: Unpack[CmdletOptions],
-) -> models.RunObject: ...
+    run_id: RunLike, thread_id: str | None = None, *, stream: Literal[True], **options: Unpack[_SubmitOptions]
+) -> RunStream: ...
 @overload
 def submit_tool_output(
-    run_id: RunLike,
-    thread_id: str | None = None,
-    *,
-    tool_output: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    stream: Literal[True],
-    **options: Unpack[CmdletOptions],
-) -> RunStream: ...
+    run_id: RunLike, thread_id: str | None = None, *, stream: Literal[False] = False, **options: Unpack[_SubmitOptions]
+) -> models.RunObject: ...
 def submit_tool_output(
     run_id: RunLike,
     thread_id: str | None = None,
     *,
-    tool_output: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    tool_output: Outputs,
     stream: bool = False,
     **options: Unpack[CmdletOptions],
 ) -> models.RunObject | RunStream:
@@ -242,9 +237,9 @@ def submit_tool_output(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     runs = make_client(submit_tool_output, options).runs
-    write = answering("outputs", run_id, thread_id, tool_output, is_stream=stream, name="tool_output")
+    given = submission("outputs", run_id, thread_id, tool_output, is_stream=stream, name="tool_output")
     limits = runs._settings.limits
-    return RunStream(runs, write.call, limits, write.key) if stream else runs._write(write, limits)
+    return RunStream(runs, given.call, limits, given.key) if stream else runs._submit(given, limits)
 
 
 spell_out(stop_thread_run)

@@ -11,14 +11,18 @@ import pytest
 from wire import a_run, waiting_run
 
 import facade
+from facade._arguments import RunKey
+from facade._exchange import Call, Deadline, Pause
 from facade._life.answering import (
-    answering,
     awaited,
     check_awaited,
     output_text,
     processing,
     read_answers,
+    waits_no_more,
 )
+from facade._life.waiting import Ask, Wait
+from facade._options import Limits
 
 
 def call(number: int = 1, name: str = "add", arguments: Any = '{"a": 1, "b": 2}', **fields: Any) -> dict[str, Any]:
@@ -64,12 +68,16 @@ class Turns:
         self._came = iter(runs)
         noted = {name: self._noting(function) for name, function in (functions or {}).items()}
         limits: dict[str, Any] = {"max_turns": max_turns, "report_errors": report_errors}
-        steps = processing(noted, approve, self._follow, self._submit, **limits)
+        wait = Wait(RunKey("thread_1", "run_1"), Limits(None, None, 0), Deadline(None))
+        steps = processing(wait, noted, approve, **limits)
         try:
             step: Any = next(steps)
             while True:
                 try:
-                    value = step()
+                    if isinstance(step, Pause):
+                        value: Any = None
+                    else:
+                        value = self._asked(step.call) if isinstance(step, Ask) else step()
                 except Exception as error:
                     step = steps.throw(error)
                 else:
@@ -79,11 +87,17 @@ class Turns:
         except Exception as error:
             self.result = error
 
-    def _follow(self, goes_on: Callable[[facade.Run], bool]) -> facade.Run:
-        return next(run for run in map(a_model, self._came) if not goes_on(run))
-
-    def _submit(self, _run: facade.Run, kind: str, answers: dict[str, Any]) -> None:
-        self.submitted.append((kind, answers))
+    def _asked(self, call: Call[Any]) -> Any:
+        if call.method == "GET":
+            return a_model(next(self._came)), {}
+        [(name, answers)] = json.loads(call.body or b"").items()
+        self.submitted.append(
+            (
+                name.removeprefix("tool_"),
+                {each["tool_call_id"]: each.get("output", each.get("approve")) for each in answers},
+            )
+        )
+        return a_model(BUSY)
 
     def _noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def noted(**arguments: Any) -> Any:
@@ -249,7 +263,6 @@ def names(run: dict[str, Any]) -> Iterator[Any]:
     yield a_model(run)
 
 
-NAMED = {"run_id": "run_1", "thread_id": "thread_1"}
 WAITING = waiting_run(call(1), call(2), azure())
 
 
@@ -290,9 +303,9 @@ def test_not_known_what_it_awaits(run: Any) -> None:
 
 def test_still_waits() -> None:
     """A run waits for these calls as long as one of them is named."""
-    assert not answering("outputs", NAMED, None, {"call_2": "x"}).is_done(a_model(WAITING))
-    assert answering("outputs", NAMED, None, {"call_7": "x"}).is_done(a_model(WAITING))
-    assert answering("outputs", NAMED, None, {"call_2": "x"}).is_done(a_model(BUSY))
+    assert not waits_no_more({"call_2": "x"}, a_model(WAITING))
+    assert waits_no_more({"call_7": "x"}, a_model(WAITING))
+    assert waits_no_more({"call_2": "x"}, a_model(BUSY))
     assert awaited(a_model(BUSY)) is None
 
 

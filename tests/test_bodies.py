@@ -98,5 +98,7 @@ def test_metadata() -> None:
 def test_secrets() -> None:
     """Headers, wherever they are in a body, are secrets."""
     tools = [{"headers": {"A": "Bearer one", "B": "", "C": 3}}]
-    body = {"tools": tools, "headers": {"X": "two"}, "other": {"headers": "no"}}
-    assert sorted(secrets_in(body)) == ["Bearer one", "one", "two"]
+    assistant = facade.Assistant.from_dict({"headers": {"X": "three"}})
+    body = {"tools": tools, "headers": {"X": "two"}, "other": {"headers": "no"}, "like": assistant}
+    assert sorted(secrets_in(make_body(body))) == ["Bearer one", "one", "three", "two"]
+    assert secrets_in(make_body({"model": "headers"})) == ()

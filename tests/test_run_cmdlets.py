@@ -58,6 +58,7 @@ class TestStart:
             ({"assistant_id": None}, "assistant_id is needed"),
             ({"model_name": "m"}, r"start_thread_run.*model"),
             ({"metadata": {1: "x"}}, "metadata"),
+            ({"message": 5}, "message is a str"),
         ],
     )
     def test_bad_input(self, serve: Serve, options: dict[str, Any], named: str) -> None:
@@ -163,6 +164,7 @@ class TestSubmit:
             (RUN, {}),
             (RUN, {"call_1": float("nan")}),
             (RUN, "text"),
+            (RUN, [{"tool_call_id": "call_1", "ouput": "x"}]),
             (a_run(), {"call_1": "x"}),
             (waiting_run(call(1)), {"call_2": "x"}),
             (waiting_run(call(1), call(2)), [{"tool_call_id": "call_1", "output": "x"}]),

@@ -12,7 +12,7 @@ from wire import a_run
 
 import facade
 from facade._arguments import RunKey
-from facade._exchange import Deadline
+from facade._exchange import Deadline, Pause
 from facade._life.waiting import Wait, check_ended, poll_interval_sec, waiting
 from facade._options import Limits
 
@@ -41,14 +41,13 @@ class Drive:
         self._said, self._poll_takes_sec = iter(answers), poll_takes_sec
         self._last: Any = None
         deadline = Deadline(deadline_sec, lambda: self.now)
-        deadline.__enter__()
         wait = Wait(RunKey("thread_1", "run_1"), Limits(None, None, 0), deadline, **options)
-        steps = waiting(wait, self._poll, self._pause, self._cancel, lambda: self.now)
+        steps = waiting(wait, lambda: self.now)
         step: Any = next(steps)
         try:
             while True:
                 try:
-                    given = step()
+                    given = self._do(step)
                 except facade.APIError as error:
                     step = steps.throw(error)
                 else:
@@ -58,20 +57,20 @@ class Drive:
         except facade.APIError as error:
             self.result = error
 
-    def _poll(self) -> Any:
+    def _do(self, step: Any) -> Any:
+        if isinstance(step, Pause):
+            self.pauses.append(step.sec)
+            self.now += step.sec
+            return None
+        if step.call.method == "POST":
+            self.cancels += 1
+            return None
         self.polls += 1
         self.now += self._poll_takes_sec
         self._last = answer = next(self._said, self._last)
         if isinstance(answer, facade.APIError):
             raise answer
         return answer if isinstance(answer, tuple) else (a_model(status=answer), {})
-
-    def _pause(self, sec: float) -> None:
-        self.pauses.append(sec)
-        self.now += sec
-
-    def _cancel(self) -> None:
-        self.cancels += 1
 
 
 def status_error(status: int, **fields: Any) -> facade.APIStatusError:

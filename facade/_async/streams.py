@@ -12,7 +12,7 @@ from facade._arguments import RunKey, run_key
 from facade._exchange import Call, Deadline
 from facade._life.gathering import MESSAGE, STEP
 from facade._life.streaming import AT_REST, Event, StreamReader
-from facade._life.waiting import Wait
+from facade._life.waiting import Wait, waiting
 from facade._options import Limits, models
 from facade.errors import APIConnectionError, APIError, StreamCutError
 
@@ -201,7 +201,7 @@ class AsyncEventSource:
         from facade._async.resources import AsyncMessages, AsyncSteps
 
         gathering, pool = self.reader.gathering, self._runs._pool
-        run = gathering.run = await self._runs._follow(Wait(key, self._limits, self._deadline))
+        run = gathering.run = await self._runs._carry_out(waiting(Wait(key, self._limits, self._deadline)))
         if self.reader.is_over:
             return run
         limits = self._limits._replace(deadline_sec=max(self._deadline.remaining_sec(), 0.001))

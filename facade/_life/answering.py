@@ -1,23 +1,24 @@
 """What a run waits for and how it is answered, without I/O: functions' outputs and approvals.
 
-`processing` is a generator, as `waiting` is: it yields what is to be called next; whoever drives it sends back what the
-call gave, or throws what it raised.
+What does so is a generator, as `waiting` is: it yields what to do next; whoever drives it sends back what that gave, or
+throws what it raised.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Collection, Generator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
-from facade._exchange import Call
+from facade._exchange import Call, Deadline
 from facade._life.bodies import as_json, make_body, read_mapping, secrets_in
-from facade._life.waiting import ENDED, Step, Steps, goes_on, is_ambiguous
-from facade._options import check_turns
-from facade.errors import APIError, BadRequestError
+from facade._life.waiting import ENDED, Ask, Step, Steps, Wait, cancelling_late, goes_on, is_ambiguous, waiting
+from facade._options import Limits, check_turns
+from facade.errors import APIError, APITimeoutError, BadRequestError
 
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
@@ -103,7 +104,9 @@ def read_answers(kind: Kind, given: Any, name: str) -> dict[str, dict[str, Any]]
             whether it approves.
     """
     if kind == "outputs" and isinstance(given, (list, tuple)):
-        pairs = [(field(item, "tool_call_id"), field(item, "output")) for item in given]
+        if not all(isinstance(item, Mapping) and "output" in item for item in given):
+            raise ValueError(f"{name} is a list of mappings, each with a `tool_call_id` and an `output`")
+        pairs = [(item.get("tool_call_id"), item["output"]) for item in given]
     elif isinstance(given, Mapping):
         pairs = list(given.items())
     else:
@@ -140,25 +143,17 @@ def output_text(name: str, output: Any) -> str:
     return output if isinstance(output, str) else as_json(name, output, ascii_only=False)
 
 
-class Write(NamedTuple):
-    """A call of which it can be seen, where it failed, whether it did its work all the same.
-
-    Attributes:
-        call: what to send
-        key: the run that it is about
-        may_be_done: whether it may have done its work, by the error
-        is_done: whether it has, by the run as it is then
-    """
+class Submission(NamedTuple):
+    """The call that answers what a run waits for; the run; the calls that are answered, by their ids."""
 
     call: Call[RunObject]
     key: RunKey
-    may_be_done: Callable[[APIError], bool]
-    is_done: Callable[[RunObject], bool]
+    ids: Collection[str]
 
 
-def answering(
+def submission(
     kind: Kind, run: RunLike, thread_id: str | None, given: Any, *, is_stream: bool = False, name: str = ""
-) -> Write:
+) -> Submission:
     """What answers the calls that a run waits for.
 
     Args:
@@ -170,43 +165,71 @@ def answering(
     key, answers = run_key(run, thread_id), read_answers(kind, given, name or kind)
     check_awaited(run, answers, kind, name or kind)
     body = make_body({f"tool_{kind}": list(answers.values()), "stream": is_stream or None})
-    call = _operations.submit_tool_outputs(key, body)._replace(secrets=tuple(secrets_in(answers)))
-    return Write(call, key, is_ambiguous, partial(_waits_no_more, frozenset(answers)))
+    call = _operations.submit_tool_outputs(key, body)._replace(secrets=secrets_in(body))
+    return Submission(call, key, frozenset(answers))
 
 
-def cancelling(run: RunLike, thread_id: str | None) -> Write:
-    """What asks for a run to be stopped; where a repetition is refused the first one may have done its work."""
-    key = run_key(run, thread_id)
-    return Write(
-        _operations.cancel_run(key),
+def submitting(submitted: Submission, limits: Limits, deadline: Deadline) -> Steps:
+    """Submits answers once; where that failed and it is not known what came of it, reads the run once."""
+    is_done = partial(waits_no_more, submitted.ids)
+    return _writing(Ask(submitted.call, limits, deadline), submitted.key, is_ambiguous, is_done)
+
+
+def cancelling(key: RunKey, limits: Limits) -> Steps:
+    """Asks for a run to be stopped; where a repetition is refused the first one may have done it."""
+    ask = Ask(_operations.cancel_run(key), limits, Deadline(limits.deadline_sec))
+    return _writing(
+        ask,
         key,
         lambda error: isinstance(error, BadRequestError) and error.attempts > 1,
         lambda run: run.status in (*ENDED, "cancelling"),
     )
 
 
-def _waits_no_more(answered: Collection[str], run: RunObject) -> bool:
+def _writing(
+    ask: Ask, key: RunKey, may_be_done: Callable[[APIError], bool], is_done: Callable[[RunObject], bool]
+) -> Steps:
+    """Sends a call; where it failed and may have done its work, reads the run once to see whether it did.
+
+    Args:
+        ask: what to send
+        key: the run that it is about
+        may_be_done: whether it may have done its work, by the error
+        is_done: whether it has, by the run as it is then
+    """
+    with ask.deadline:
+        try:
+            run: RunObject = yield ask
+            return run
+        except APIError as error:
+            failure = error
+        if may_be_done(failure):
+            with contextlib.suppress(APIError):
+                run = yield Ask(_operations.get_run(*key), ask.limits._replace(max_retry_count=0), ask.deadline)
+                if is_done(run):
+                    return run
+    raise failure
+
+
+def waits_no_more(answered: Collection[str], run: RunObject) -> bool:
     """Whether a run waits for an answer to none of these calls."""
     waits = awaited(run)
     return waits is None or not any(call_id in answered for call_id in waits.ids(True))
 
 
 def processing(
+    wait: Wait,
     functions: Mapping[str, Callable[..., Any]],
     approve: Callable[[Any], Any] | None,
-    follow: Callable[[Callable[[RunObject], bool]], Any],
-    submit: Callable[[RunObject, Kind, dict[str, Any]], Any],
-    *,
     max_turns: int,
     report_errors: bool,
 ) -> Steps:
     """Carries a run on as long as it waits for what can be answered here.
 
     Args:
+        wait: for which run, and how
         functions: by their names
         approve: is asked for approvals; None: there is nobody to ask
-        follow: waits as long as a run goes on by what it is given, and gives the run
-        submit: submits the answers of one turn
         max_turns: how often answers are submitted at most
         report_errors: whether a function's exception is told to the model, not raised
 
@@ -219,14 +242,14 @@ def processing(
     from openai_thread_runs_api.models import RequiredMcpToolCall
 
     check_turns("max_turns", max_turns)
-    given = {f"functions[{name!r}]": function for name, function in read_mapping("functions", functions).items()}
-    for name, function in {**given, "approve": approve or print}.items():
+    named = {f"functions[{name!r}]": function for name, function in read_mapping("functions", functions).items()}
+    for name, function in {**named, "approve": approve or print}.items():
         if not callable(function):
             raise TypeError(f"{name} is a {type(function).__name__}, which cannot be called")
     answers: dict[str, Any] = {}
     turns = 0
     while True:
-        run: RunObject = yield partial(follow, partial(_is_at_work, answers))
+        run = yield from waiting(wait._replace(goes_on=partial(_is_at_work, answers)))
         waits = awaited(run)
         if waits is None or turns == max_turns or not _can_answer(waits, approve is not None):
             return run
@@ -236,7 +259,14 @@ def processing(
                 answers[call["id"]] = (yield partial(approve, RequiredMcpToolCall.from_dict(call))) is True
             elif call.get("type") not in SERVER_CALLS:
                 answers[call["id"]] = yield from _result(call["function"], functions, report_errors)
-        yield partial(submit, run, waits.kind, answers)
+        try:
+            given = submission(waits.kind, wait.key._asdict(), None, answers)
+            yield from submitting(given, wait.limits, wait.deadline)
+        except APITimeoutError as error:
+            if wait.deadline.remaining_sec() <= 0:
+                error.run = run
+                yield from cancelling_late(wait)
+            raise
         turns += 1
 
 
@@ -269,10 +299,13 @@ def _result(
     name = function.get("name")
     if not isinstance(name, str) or name not in functions:
         return _told(f"there is no function {name!r}; there are: {', '.join(functions)}")
+    arguments = function.get("arguments")
     try:
-        arguments = _arguments(function.get("arguments"))
-    except ValueError as error:
+        arguments = json.loads(arguments, parse_constant=_refuse) if isinstance(arguments, str) else arguments
+    except (ValueError, RecursionError) as error:
         return _told(f"the arguments of {name} are not a JSON object: {error}")
+    if not isinstance(arguments, dict):  # which some servers send as it is
+        return _told(f"the arguments of {name} are not a JSON object")
     try:
         return output_text(f"the output of {name}", (yield partial(functions[name], **arguments)))
     except Exception as error:
@@ -285,20 +318,5 @@ def _told(problem: str) -> str:
     return as_json("error", {"error": problem}, ascii_only=False)
 
 
-def _arguments(text: Any) -> dict[str, Any]:
-    """A function's arguments: the JSON object in a text; some servers send the object itself.
-
-    Raises:
-        ValueError: they are no JSON object.
-    """
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is no number")
-
-    try:
-        arguments = json.loads(text, parse_constant=refuse) if isinstance(text, str) else text
-    except RecursionError:
-        raise ValueError("they are nested too deep") from None
-    if not isinstance(arguments, dict):
-        raise ValueError("they are something else")
-    return arguments
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facade import _operations
@@ -95,7 +95,7 @@ def creation(
         call = _operations.create_run(thread_key(*thread), body, include_values(include))
     else:
         call = _operations.create_thread_and_run(body)
-    return call._replace(secrets=tuple(secrets_in(given))), options
+    return call._replace(secrets=secrets_in(body)), options
 
 
 def make_body(fields: Mapping[str, Any], additional_body: Any = None) -> bytes:
@@ -180,19 +180,20 @@ def check_metadata(name: str, value: Any) -> None:
             )
 
 
-def secrets_in(value: Any) -> Iterator[str]:
-    """The texts in mappings under the key `headers`, however deep: tokens for the servers that a run's tools call.
+def secrets_in(body: bytes) -> tuple[str, ...]:
+    """The texts in objects under the key `headers`, however deep: tokens for the servers that a run's tools call.
 
     Of `Bearer TOKEN` the token is one too.
     """
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key == "headers" and isinstance(item, Mapping):
-                for text in item.values():
-                    if isinstance(text, str) and text.strip():
-                        yield from {text, text.split()[-1]}
-            else:
-                yield from secrets_in(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from secrets_in(item)
+    found: set[str] = set()
+
+    def note(item: dict[str, Any]) -> dict[str, Any]:
+        headers = item.get("headers")
+        if isinstance(headers, dict):
+            texts = [text for text in headers.values() if isinstance(text, str) and text.strip()]
+            found.update(texts, (text.split()[-1] for text in texts))
+        return item
+
+    if b'"headers"' in body:
+        json.loads(body, object_hook=note)
+    return tuple(found)

@@ -1,19 +1,20 @@
 """Follows a run until it rests, without I/O: when to ask next, which errors to ride out, and when time is up.
 
-`waiting` is a generator, as `exchange` is: it yields what is to be called next; whoever drives it sends back what the
-call gave, or throws what it raised.
+`waiting` is a generator, as `exchange` is: it yields what to do next; whoever drives it sends back what that gave, or
+throws what it raised.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Generator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from facade._arguments import RunKey, field
-from facade._exchange import MAX_WAIT_SEC, Clock, Deadline, is_throttled, one_line
+from facade import _operations
+from facade._arguments import RunKey, RunLike, field, run_key
+from facade._exchange import MAX_WAIT_SEC, NO_DEADLINE, Call, Clock, Deadline, Pause, is_throttled, one_line
 from facade._options import MAX_SEC, Limits
 from facade.errors import (
     APIConnectionError,
@@ -27,15 +28,27 @@ from facade.errors import (
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
 
-Step = Callable[[], Any]
+
+class Ask(NamedTuple):
+    """Send a call, within these limits and what is left of the deadline."""
+
+    call: Call[Any]
+    limits: Limits
+    deadline: Deadline
+
+
+Step = Ask | Pause | Callable[[], Any]
 Steps = Generator[Step, Any, "RunObject"]
-"""What follows a run: each step is to be called."""
+"""What follows a run step by step: each is to be asked, waited for or called."""
 
 GOES_ON = ("queued", "in_progress", "cancelling")
 """The statuses of a run that is at work; every other, known or not, ends a wait."""
 
 ENDED = ("completed", "failed", "cancelled", "expired", "incomplete")
 """The statuses that a run never leaves."""
+
+CANCEL_SEC = 5.0
+"""What the one cancel of a wait whose time is up may take, where `timeout_sec` says nothing."""
 
 FIRST_POLLS_SEC = (1 / 3, 2 / 3)
 RIDDEN_OUT = 2
@@ -67,16 +80,23 @@ class Wait(NamedTuple):
     goes_on: Callable[[RunObject], bool] = goes_on
 
 
-def waiting(
-    wait: Wait, poll: Step, pause: Callable[[float], Any], cancel: Step, clock: Clock = time.monotonic
-) -> Steps:
-    """Waits for a run; the deadline is running.
+def wait_for(
+    run: RunLike, thread_id: str | None, limits: Limits, poll_sec: float | None = None, cancel_on_timeout: bool = False
+) -> Wait:
+    """How a run is followed, of what a caller gives.
+
+    Raises:
+        TypeError, ValueError: what names no run, or an interval that is none.
+    """
+    check_poll_sec("poll_sec", poll_sec)
+    return Wait(run_key(run, thread_id), limits, Deadline(limits.deadline_sec), poll_sec, cancel_on_timeout)
+
+
+def waiting(wait: Wait, clock: Clock = time.monotonic) -> Steps:
+    """Waits for a run.
 
     Args:
         wait: for which run, and how
-        poll: reads the run; gives it and the headers of the answer
-        pause: waits for so many seconds
-        cancel: sends one cancel, whatever comes of it
         clock: seconds that only go forward
 
     Returns:
@@ -86,36 +106,46 @@ def waiting(
         APITimeoutError: time is up; its `run` is the run as last read.
         APIError: of the third failed poll in a row, or at once where asking again would not help.
     """
-    began, deadline = clock(), wait.deadline
+    poll = Ask(_operations.polled(_operations.get_run(*wait.key)), wait.limits, wait.deadline)
     run: RunObject | None = None
     headers: Mapping[str, str] = {}
     polls = failures = 0
-    while True:
-        asked_sec = 0.0
-        try:
-            run, headers = yield poll
-        except APIError as error:
-            failures += 1
-            if not _may_pass(error) or (failures > RIDDEN_OUT and deadline.remaining_sec() > 0):
-                raise
-            asked_sec = (isinstance(error, APIStatusError) and error.retry_after) or 0.0
-        else:
-            failures = 0
-            if not wait.goes_on(run):
-                return run
-        pause_sec = max(asked_sec, poll_interval_sec(wait.poll_sec, headers, polls, clock() - began))
-        left_sec = deadline.remaining_sec()
-        yield partial(pause, max(min(pause_sec, left_sec), 0.0))
-        polls += 1
-        if pause_sec >= left_sec:
-            break
-    if wait.cancel_on_timeout:
-        yield cancel
+    with wait.deadline as deadline:
+        began = clock()
+        while True:
+            asked_sec = 0.0
+            try:
+                run, headers = yield poll
+            except APIError as error:
+                failures += 1
+                if not _may_pass(error) or (failures > RIDDEN_OUT and deadline.remaining_sec() > 0):
+                    raise
+                asked_sec = (isinstance(error, APIStatusError) and error.retry_after) or 0.0
+            else:
+                failures = 0
+                if not wait.goes_on(run):
+                    return run
+            pause_sec = max(asked_sec, poll_interval_sec(wait.poll_sec, headers, polls, clock() - began))
+            left_sec = deadline.remaining_sec()
+            yield Pause(max(min(pause_sec, left_sec), 0.0))
+            polls += 1
+            if pause_sec >= left_sec:
+                break
     status = "not read once" if run is None else f"still {run.status!r}"
     then = "its cancelling was asked for" if wait.cancel_on_timeout else "it goes on: wait again, or cancel it"
     late = APITimeoutError(f"run {wait.key.run_id!r} is {status} after deadline_sec={deadline.total_sec:g}; {then}")
     late.run, late.attempts = run, polls
+    poll.call.about(late)
+    yield from cancelling_late(wait)
     raise late
+
+
+def cancelling_late(wait: Wait) -> Generator[Step, Any, None]:
+    """Sends the one cancel of a wait whose time is up, where it is wanted; whatever comes of it, that is the error."""
+    if wait.cancel_on_timeout:
+        once = wait.limits._replace(timeout_sec=wait.limits.timeout_sec or CANCEL_SEC, max_retry_count=0)
+        with contextlib.suppress(APIError):
+            yield Ask(_operations.cancel_run(wait.key), once, NO_DEADLINE)
 
 
 def poll_interval_sec(poll_sec: float | None, headers: Mapping[str, str], polls: int, elapsed_sec: float) -> float:

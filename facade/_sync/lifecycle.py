@@ -3,25 +3,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Unpack
 
 from facade import _operations
-from facade._arguments import RunLike, ThreadLike, run_key
-from facade._exchange import Deadline
+from facade._arguments import RunKey, RunLike, ThreadLike, run_key
+from facade._exchange import Call, Deadline, Pause
 from facade._failure_log import warn_of
-from facade._life.answering import Write, answering, cancelling, processing
+from facade._life.answering import Submission, cancelling, processing, submission, submitting
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
-from facade._life.waiting import Steps, Wait, check_ended, check_poll_sec, waiting
+from facade._life.waiting import Ask, Steps, check_ended, wait_for, waiting
 from facade._options import LimitOptions, Limits, models
 from facade._sync.resource import Resource
 from facade._sync.streams import RunStream
-from facade.errors import APIError, APITimeoutError
-
-CANCEL_SEC = 5.0
-"""What the one cancel of a wait whose time is up may take, where `timeout_sec` says nothing."""
 
 
 class RunLife(Resource):
@@ -44,8 +38,7 @@ class RunLife(Resource):
         Returns:
             The run as it was queued; `wait` or `process` follow it.
         """
-        call, options = creation("create", assistant_id, fields, thread)
-        return self._ask("create", call, options)
+        return self._ask("create", *creation("create", assistant_id, fields, thread))
 
     def create_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> models.RunObject:
         """Makes a thread and starts an assistant on it, in one request (operation createThreadAndRun).
@@ -58,8 +51,7 @@ class RunLife(Resource):
         Returns:
             The run as it was queued; its `thread_id` is the new thread's.
         """
-        call, options = creation("create_with_thread", assistant_id, fields)
-        return self._ask("create_with_thread", call, options)
+        return self._ask("create_with_thread", *creation("create_with_thread", assistant_id, fields))
 
     def update(
         self,
@@ -95,15 +87,10 @@ class RunLife(Resource):
             The run, `cancelling` as a rule: `wait` says when it has stopped. Where a repeated request is refused
             because the first one did its work, the run as it is now.
         """
-        return self._write(cancelling(run, thread_id), self._limits("cancel", options))
+        return self._carry_out(cancelling(run_key(run, thread_id), self._limits("cancel", options)))
 
     def submit_tool_outputs(
-        self,
-        run: RunLike,
-        outputs: Mapping[str, Any],
-        *,
-        thread_id: str | None = None,
-        **options: Unpack[LimitOptions],
+        self, run: RunLike, outputs: Mapping[str, Any], *, thread_id: str | None = None, **options: Unpack[LimitOptions]
     ) -> models.RunObject:
         """Answers the function calls that a run waits for (operation submitToolOuputsToRun).
 
@@ -115,8 +102,8 @@ class RunLife(Resource):
             outputs: by the calls' ids: a text goes as it is, anything else as JSON
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        write = answering("outputs", run, thread_id, outputs)
-        return self._write(write, self._limits("submit_tool_outputs", options))
+        given = submission("outputs", run, thread_id, outputs)
+        return self._submit(given, self._limits("submit_tool_outputs", options))
 
     def submit_tool_approvals(
         self,
@@ -133,9 +120,9 @@ class RunLife(Resource):
             approvals: by the calls' ids: True, False, or a mapping with `approve` and, say, `headers`, which are
                 never shown
         """
-        write = answering("approvals", run, thread_id, approvals)
+        given = submission("approvals", run, thread_id, approvals)
         del approvals  # they may hold tokens, which no traceback is to show
-        return self._write(write, self._limits("submit_tool_approvals", options))
+        return self._submit(given, self._limits("submit_tool_approvals", options))
 
     def wait(
         self,
@@ -164,8 +151,8 @@ class RunLife(Resource):
             APITimeoutError: `deadline_sec` passed; its `run` is the run as last read.
             RunFailedError: with `check`.
         """
-        wait = self._wait("wait", run, thread_id, poll_sec, cancel_on_timeout, options)
-        return _settled(self._follow(wait), check)
+        wait = wait_for(run, thread_id, self._limits("wait", options), poll_sec, cancel_on_timeout)
+        return _settled(self._carry_out(waiting(wait)), check)
 
     def process(
         self,
@@ -202,24 +189,9 @@ class RunLife(Resource):
             APITimeoutError, RunFailedError: as `wait`.
             Exception: what a function or `approve` raises.
         """
-        wait = self._wait("process", run, thread_id, poll_sec, cancel_on_timeout, options)
-
-        def follow(goes_on: Callable[[models.RunObject], bool]) -> models.RunObject:
-            return self._follow(wait._replace(goes_on=goes_on))
-
-        def submit(run: models.RunObject, kind: Any, answers: dict[str, Any]) -> None:
-            write = answering(kind, wait.key._asdict(), None, answers)
-            try:
-                self._write(write, wait.limits, wait.deadline)
-            except APITimeoutError as error:
-                if wait.deadline.remaining_sec() <= 0:
-                    error.run = run
-                    if wait.cancel_on_timeout:
-                        self._cancel_late(wait)
-                raise
-
-        steps = processing(functions, approve, follow, submit, max_turns=max_turns, report_errors=report_errors)
-        return _settled(_drive(steps), check)
+        wait = wait_for(run, thread_id, self._limits("process", options), poll_sec, cancel_on_timeout)
+        steps = processing(wait, functions, approve, max_turns, report_errors)
+        return _settled(self._carry_out(steps), check)
 
     def stream(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> RunStream:
         """Starts an assistant on a thread, and gives what happens as it happens (operation createRun).
@@ -231,21 +203,14 @@ class RunLife(Resource):
         Returns:
             The stream. The request goes out when it is entered, or with its first event.
         """
-        call, options = creation("stream", assistant_id, fields, thread)
-        return RunStream(self, call, self._limits("stream", options))
+        return self._stream("stream", *creation("stream", assistant_id, fields, thread))
 
     def stream_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> RunStream:
         """Makes a thread and starts an assistant on it, as `create_with_thread`; gives a stream, as `stream`."""
-        call, options = creation("stream_with_thread", assistant_id, fields)
-        return RunStream(self, call, self._limits("stream_with_thread", options))
+        return self._stream("stream_with_thread", *creation("stream_with_thread", assistant_id, fields))
 
     def stream_tool_outputs(
-        self,
-        run: RunLike,
-        outputs: Mapping[str, Any],
-        *,
-        thread_id: str | None = None,
-        **options: Unpack[LimitOptions],
+        self, run: RunLike, outputs: Mapping[str, Any], *, thread_id: str | None = None, **options: Unpack[LimitOptions]
     ) -> RunStream:
         """Answers the function calls that a run waits for, and gives what happens then (submitToolOuputsToRun).
 
@@ -254,76 +219,38 @@ class RunLife(Resource):
                 raised
             options: as of `stream`
         """
-        write = answering("outputs", run, thread_id, outputs, is_stream=True)
-        return RunStream(self, write.call, self._limits("stream_tool_outputs", options), write.key)
+        given = submission("outputs", run, thread_id, outputs, is_stream=True)
+        return self._stream("stream_tool_outputs", given.call, options, given.key)
 
-    def _wait(
-        self,
-        method: str,
-        run: RunLike,
-        thread_id: str | None,
-        poll_sec: float | None,
-        cancel_on_timeout: bool,
-        options: LimitOptions,
-    ) -> Wait:
-        """How a run is followed, of what a method was given."""
-        check_poll_sec("poll_sec", poll_sec)
-        limits = self._limits(method, options)
-        return Wait(run_key(run, thread_id), limits, Deadline(limits.deadline_sec), poll_sec, cancel_on_timeout)
+    def _stream(
+        self, method: str, call: Call[models.RunObject], options: LimitOptions, run: RunKey | None = None
+    ) -> RunStream:
+        return RunStream(self, call, self._limits(method, options), run)
 
-    def _follow(self, wait: Wait) -> models.RunObject:
-        """Waits for a run."""
-        from facade._network_sync import pause
+    def _submit(self, given: Submission, limits: Limits) -> models.RunObject:
+        return self._carry_out(submitting(given, limits, Deadline(limits.deadline_sec)))
 
-        call = _operations.polled(_operations.get_run(*wait.key))
-        poll = partial(self._pool.run, call, self._settings, wait.limits, wait.deadline)
-        pause, cancel = partial(pause, token=None), partial(self._cancel_late, wait)
+    def _carry_out(self, steps: Steps) -> models.RunObject:
+        """Does step by step what follows or changes a run."""
+        from facade._network_sync import pause, settle
+
         try:
-            with wait.deadline:
-                return _drive(waiting(wait, poll, pause, cancel))
-        except APIError as error:
-            if error.path is None:
-                call.about(error)
-            raise
-
-    def _cancel_late(self, wait: Wait) -> None:
-        """Sends the one cancel of a wait whose time is up; whatever comes of it, that is the error."""
-        once = wait.limits._replace(timeout_sec=wait.limits.timeout_sec or CANCEL_SEC, max_retry_count=0)
-        with contextlib.suppress(APIError):
-            self._pool.run(_operations.cancel_run(wait.key), self._settings, once, Deadline(None))
-
-    def _write(self, write: Write, limits: Limits, deadline: Deadline | None = None) -> models.RunObject:
-        """Sends a call; where it failed and may have done its work, looks once whether it did."""
-        with deadline or Deadline(limits.deadline_sec) as deadline:
-            try:
-                return self._pool.run(write.call, self._settings, limits, deadline)
-            except APIError as error:
-                failure = error
-            if write.may_be_done(failure):
-                once = limits._replace(max_retry_count=0)
-                with contextlib.suppress(APIError):
-                    now = self._pool.run(_operations.get_run(*write.key), self._settings, once, deadline)
-                    if write.is_done(now):
-                        return now
-        raise failure
-
-
-def _drive(steps: Steps) -> models.RunObject:
-    """Does step by step what follows a run."""
-    from facade._network_sync import settle
-
-    try:
-        step = next(steps)
-        while True:
-            given = failure = None
-            try:
-                given = settle(step())
-            except Exception as error:
-                failure = error
-            step = steps.send(given) if failure is None else steps.throw(failure)
-    except StopIteration as end:
-        run: models.RunObject = end.value
-        return run
+            step = next(steps)
+            while True:
+                given = failure = None
+                try:
+                    if isinstance(step, Ask):
+                        given = self._pool.run(step.call, self._settings, step.limits, step.deadline)
+                    elif isinstance(step, Pause):
+                        pause(step.sec, None)
+                    else:
+                        given = settle(step())
+                except Exception as error:
+                    failure = error
+                step = steps.send(given) if failure is None else steps.throw(failure)
+        except StopIteration as end:
+            run: models.RunObject = end.value
+            return run
 
 
 def _settled(run: models.RunObject, check: bool) -> models.RunObject:
