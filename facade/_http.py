@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -45,111 +46,104 @@ def as_httpx(request: Any, limit_sec: float | None) -> httpx.Request:
 
 
 class Answer:
-    """Takes in an answer chunk by chunk, as far as its status calls for it, never holding more than the limit.
+    """What comes of one attempt: an answer, chunk by chunk, as far as its status calls for it; or an error.
 
     Args:
-        status_code, headers: of its head
-        max_bytes: the largest decoded body
+        call, settings: what is asked, by whom
         redact: blanks secrets in a text that the server wrote
+        status_code, headers: of the answer's head; 0 where none came
     """
 
-    def __init__(self, status_code: int, headers: list[tuple[bytes, bytes]], max_bytes: int, redact: Redact) -> None:
-        self.status_code = status_code
+    def __init__(
+        self,
+        call: Call[Any],
+        settings: Settings,
+        redact: Redact,
+        status_code: int = 0,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
+        self._call, self._settings, self.redact = call, settings, redact
+        self.status_code, self.is_good = status_code, 200 <= status_code < 300
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
-        self.is_good = 200 <= status_code < 300
-        self.redact = redact
         self._chunks: list[bytes] = []
-        self._max_bytes = self._left = max_bytes
-        self._problem: APIResponseError | None = None
+        self._left = settings.max_response_bytes
         self._decoder: Decoder | None = None
-        if encoding := self.headers.get("content-encoding"):
-            try:
-                self._decoder = Decoder(encoding)
-            except APIResponseError as problem:
-                self._problem = problem.with_traceback(None)
-
-    def feed(self, chunk: bytes) -> bool:
-        """Takes a chunk; says whether to go on. An error's body is read as far as it can be: its status counts."""
-        try:
-            for piece in (chunk,) if self._decoder is None else self._decoder.pieces(chunk):
-                self._left -= len(piece)
-                if self._left < 0 and self._problem is None:
-                    self._problem = APIResponseError(
-                        f"the answer is larger than max_response_bytes={self._max_bytes}; allow more, "
-                        "or ask for a smaller page"
-                    )
-                if self._problem is not None:
-                    return False
-                self._chunks.append(piece)
-        except APIResponseError as problem:
-            self._problem = problem.with_traceback(None)
-        return self._problem is None
+        self._problem: APIResponseError | None = None
 
     @property
     def is_event_stream(self) -> bool:
         """Whether it is a good one that goes on as long as something happens."""
         kind = self.headers.get("content-type", "text/event-stream").lower()
-        return self.is_good and kind.startswith("text/event-stream")
+        return self._call.is_stream and self.is_good and kind.startswith("text/event-stream")
 
-    def reply(self) -> Reply | APIError:
-        """The answer, as whole as it came; an error where a good one is too large, or its encoding is broken."""
+    def feed(self, chunk: bytes) -> bool:
+        """Takes a chunk; says whether to go on. An error's body is read as far as it can be: its status counts."""
+        encoding = self.headers.get("content-encoding")
+        try:
+            if encoding and self._decoder is None:
+                self._decoder = Decoder(encoding)
+            for piece in (chunk,) if self._decoder is None else self._decoder.pieces(chunk):
+                self._left -= len(piece)
+                if self._left < 0:
+                    limit = f"max_response_bytes={self._settings.max_response_bytes}"
+                    raise APIResponseError(f"the answer is larger than {limit}; allow more, or ask for a smaller page")
+                self._chunks.append(piece)
+        except APIResponseError as problem:
+            self._problem = problem.with_traceback(None)
+        return self._problem is None
+
+    def reply(self, stream: Any = None) -> Reply | APIError:
+        """The answer, as whole as it came; an error where a good one is too large, or its encoding is broken.
+
+        Args:
+            stream: what gives the rest of an event stream
+        """
         if self.is_good and self._problem is None and self._decoder is not None and self._decoder.ends_too_early():
             self._problem = APIResponseError("the answer's content encoding ends too early")
         if self.is_good and self._problem is not None:
             return self._problem
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        return Reply(self.status_code, self.headers, body, self.redact)
+        return Reply(self.status_code, self.headers, body, self.redact, stream)
 
+    def failure(
+        self, error: Exception, wire: Any, bound: tuple[float | None, str], is_closed: bool
+    ) -> Reply | APIError | None:
+        """What became of an attempt that an error ended: its status where one came that is no 2xx, else our own error.
 
-def failure(
-    error: Exception,
-    call: Call[Any],
-    settings: Settings,
-    redact: Redact,
-    bound: tuple[float | None, str],
-    wire: Any,
-    is_closed: bool,
-    answer: Answer | None = None,
-) -> Reply | APIError | None:
-    """What became of an attempt that an error ended: its status where one came that is no 2xx, else our own error.
+        Args:
+            error: the transport's; it is not kept, since it may lead to the key
+            wire: what it was asked on
+            bound: the time limit, and what set it
+            is_closed: whether the client is closed
 
-    Args:
-        error: the transport's; it is not kept, since it may lead to the key
-        call, settings, redact: what was asked, by whom
-        bound: the time limit, and what set it
-        wire: what it was asked on
-        is_closed: whether the client is closed
-        answer: what came of an answer
-
-    Returns:
-        None where the error is no transport's but a fault in the program.
-    """
-    # The names of its classes that are httpcore's; or httpx's, which a transport of the caller's own raises.
-    kinds = {
-        kind.__name__ for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in ("httpcore", "httpx")
-    }
-    if not kinds and not isinstance(error, OSError):
-        return None
-    is_connecting = not kinds.isdisjoint(("ConnectError", "ConnectTimeout", "ProxyError"))
-    sent: bool = wire.has_sent and not is_connecting
-    has_passed = wire.limit_has_passed()
-    if wire.is_aborted and is_closed:
-        problem, sent = APIConnectionError("the client was closed while this request was under way"), True
-    elif answer is not None and not answer.is_good:
-        return answer.reply()
-    elif has_passed or "TimeoutException" in kinds:
-        limit_sec, limited_by = bound if has_passed else (None, "a limit of the transport's own")
-        late = f"no whole answer in {limit_sec:.3g} s" if limit_sec else "no time was left"
-        problem = APITimeoutError(f"{late} ({limited_by}); allow more time, or look at the server")
-    else:
-        what = redact(one_line(re.sub(r"\[Errno -?\d+\] ", "", str(error)))) or type(error.__cause__ or error).__name__
-        text = f"no whole answer came ({type(error).__name__}: {what})"
-        if is_connecting:
-            text = _no_connection(settings, what)
-        problem = APIConnectionError(text)
-    call.about(problem)
-    problem.sent = sent
-    return problem
+        Returns:
+            None where the error is no transport's but a fault in the program.
+        """
+        # The names of its classes that are httpcore's; or httpx's, which a transport of the caller's own raises.
+        kinds = {
+            kind.__name__ for kind in type(error).__mro__ if kind.__module__.split(".")[0] in ("httpcore", "httpx")
+        }
+        if not kinds and not isinstance(error, OSError):
+            return None
+        is_connecting = not kinds.isdisjoint(("ConnectError", "ConnectTimeout", "ProxyError"))
+        sent: bool = wire.has_sent and not is_connecting
+        has_passed = wire.limit_has_passed()
+        if wire.is_aborted and is_closed:
+            problem, sent = APIConnectionError("the client was closed while this request was under way"), True
+        elif self.status_code and not self.is_good:
+            return self.reply()
+        elif has_passed or "TimeoutException" in kinds:
+            limit_sec, limited_by = bound if has_passed else (None, "a limit of the transport's own")
+            late = f"no whole answer in {limit_sec:.3g} s" if limit_sec else "no time was left"
+            problem = APITimeoutError(f"{late} ({limited_by}); allow more time, or look at the server")
+        else:
+            said = self.redact(one_line(re.sub(r"\[Errno -?\d+\] ", "", str(error))))
+            what = said or type(error.__cause__ or error).__name__
+            text = f"no whole answer came ({type(error).__name__}: {what})"
+            problem = APIConnectionError(_no_connection(self._settings, what) if is_connecting else text)
+        self._call.about(problem)
+        problem.sent = sent
+        return problem
 
 
 def _no_connection(settings: Settings, what: str) -> str:

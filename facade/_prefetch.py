@@ -11,6 +11,7 @@ from facade._paging import PAGES_AHEAD, ListCursor, Nothing, Window
 from facade.errors import APITimeoutError
 
 T = TypeVar("T")
+Fetch = Callable[[ListCursor[T], Any], Any]
 
 
 class Driver(Generic[T]):
@@ -29,7 +30,7 @@ class Driver(Generic[T]):
         many: Any,
         size: int,
         in_order: bool,
-        fetch: Callable[[ListCursor[T], Any], Any],
+        fetch: Fetch[T],
         pages_ahead: int = PAGES_AHEAD,
     ) -> None:
         self._make, self._many, self._fetch = make, many, fetch

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
-from facade._answers import Page
 from facade._exchange import Deadline
-from facade._network_async import AsyncCancelToken, home
+from facade._network_async import home
 from facade._paging import ListCursor, Nothing
-from facade._prefetch import Driver
+from facade._prefetch import Driver, Fetch
 
 T = TypeVar("T")
-
-Fetch = Callable[[ListCursor[T], AsyncCancelToken | None], Coroutine[Any, Any, Page[T]]]
 
 
 class AsyncPrefetch(Driver[T]):

@@ -13,16 +13,13 @@ import time
 from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
-from facade._answers import Page
 from facade._exchange import Deadline
 from facade._network_sync import CancelToken
 from facade._paging import ListCursor, Nothing
-from facade._prefetch import Driver
+from facade._prefetch import Driver, Fetch
 from facade.errors import APIError
 
 T = TypeVar("T")
-
-Fetch = Callable[[ListCursor[T], CancelToken | None], Page[T]]
 
 STOP_SEC = 1.0
 """How long a walk waits, at its end, for the threads that it has stopped."""
@@ -32,14 +29,10 @@ class Alone(Generic[T]):
     """Reads one list in the caller's own thread."""
 
     def __init__(self, cursor: ListCursor[T], fetch: Fetch[T]) -> None:
-        self._cursor = cursor
-        self._fetch = fetch
-        self._process = os.getpid()
+        self._cursor, self._fetch = cursor, fetch
 
     def take(self, deadline: Deadline) -> list[T] | None:
         """The next page's objects; None at the end. The deadline runs while they are waited for."""
-        if self._process != os.getpid():
-            raise RuntimeError("this walk was begun in another process; begin another one here")
         if self._cursor.done:
             return None
         try:
@@ -98,7 +91,7 @@ class Prefetch(Driver[T]):
             with deadline if items is Nothing.YET else Deadline(None) as running:
                 left = running.remaining_sec()
                 try:
-                    self._changes.get(timeout=None if left > threading.TIMEOUT_MAX else max(left, 0.0))
+                    self._changes.get(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX))
                 except queue.Empty:
                     raise self._late(deadline) from None
 

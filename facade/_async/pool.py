@@ -11,7 +11,7 @@ import httpcore
 
 from facade._auth import Credentials, Redact, Secret, also_redacting, redacting
 from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
-from facade._http import Answer, as_httpx, failure, make_request
+from facade._http import Answer, as_httpx, make_request
 from facade._network_async import AsyncCancelToken, AsyncWire, async_pause, first_home, home, settle
 from facade._options import Limits, Settings
 from facade._route import KEEP_SEC, Route
@@ -28,35 +28,32 @@ class AsyncConnection:
 
     Attributes:
         wire: what it goes over: its time limit, and how it is dropped
+        http: httpcore's part of it
     """
 
     def __init__(self, route: Route) -> None:
         self.route = route
         self.wire = AsyncWire()
-        self._http: httpcore.AsyncConnectionInterface | None = None
+        self.http: Any = None
         if route.transport is None:
             pool = httpcore.AsyncConnectionPool(**route.pool_options(), network_backend=self.wire)
-            self._http = pool.create_connection(route.origin())
+            self.http = pool.create_connection(route.origin())
 
     async def send(self, request: httpcore.Request, limit_sec: float | None) -> Any:
         """Sends a request; gives the answer (as httpcore does) as soon as its head has come."""
-        if self._http is None:
+        if self.http is None:
             self.wire.has_sent = True
             given = await self.route.transport.handle_async_request(as_httpx(request, limit_sec))
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
         self.wire.incoming.answer_begins()
-        response = await self._http.handle_async_request(request)
+        response = await self.http.handle_async_request(request)
         self.wire.incoming.body_begins(response.headers)
         return response
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
-        is_idle: bool = self._http is not None and self._http.is_idle()
+        is_idle: bool = self.http is not None and self.http.is_idle()
         return is_idle and self.wire.incoming.is_at_end and not self.wire.is_aborted
-
-    def is_alive(self) -> bool:
-        """Whether it can still be used, after nobody did for a while."""
-        return self._http is not None and self._http.is_available() and not self._http.has_expired()
 
 
 class AsyncPool:
@@ -92,7 +89,7 @@ class AsyncPool:
                 _, connection = idle.pop()
             except IndexError:  # another thread was faster: there is no lock, which an interrupted thread might hold
                 break
-            if not connection.is_alive():
+            if not connection.http.is_available() or connection.http.has_expired():
                 connection.wire.close()
                 connection = None
         if connection is None:
@@ -165,8 +162,8 @@ class AsyncPool:
                 if isinstance(step, Pause):
                     await async_pause(step.sec, token)
                     step = next(steps)
-                    continue
-                step = steps.send(await self.attempt(call, settings, step, token))
+                else:
+                    step = steps.send(await self.attempt(call, settings, step, token))
         except StopIteration as end:
             result: T = end.value
             return result
@@ -195,10 +192,10 @@ class AsyncPool:
                     if token is not None:
                         token.watch(wire)
                     response = await connection.send(make_request(call, settings, credentials), bound[0])
-                    answer = Answer(response.status, response.headers, settings.max_response_bytes, redact)
+                    answer = Answer(call, settings, redact, response.status, response.headers)
                     if call.is_stream and answer.is_event_stream:
-                        opened = AsyncOpenStream(self, connection, response, call, settings, attempt, answer)
-                        return Reply(response.status, answer.headers, b"", redact, opened)
+                        opened = AsyncOpenStream(self, connection, attempt, response.stream, answer)
+                        return answer.reply(opened)
                     try:
                         async for chunk in response.stream:
                             if not answer.feed(chunk):
@@ -210,7 +207,7 @@ class AsyncPool:
             finally:
                 redacting.reset(reset)
         except Exception as error:
-            problem = failure(error, call, settings, redact, bound, wire, self.is_closed, answer)
+            problem = (answer or Answer(call, settings, redact)).failure(error, wire, bound, self.is_closed)
             if problem is None:
                 raise
             return problem
@@ -225,8 +222,8 @@ class AsyncOpenStream:
     """An event stream whose head has come: gives the rest as it comes, and holds a connection until it is closed.
 
     Args:
-        pool, connection, response: what was acquired, and where; what came on it
-        call, settings, attempt: what was asked, by whom; each chunk may take what the attempt may
+        pool, connection, stream: what was acquired, and where; what comes on it
+        attempt: each chunk may take what it may
         answer: its head
 
     Attributes:
@@ -234,19 +231,11 @@ class AsyncOpenStream:
     """
 
     def __init__(
-        self,
-        pool: AsyncPool,
-        connection: AsyncConnection,
-        response: Any,
-        call: Call[Any],
-        settings: Settings,
-        attempt: Attempt,
-        answer: Answer,
+        self, pool: AsyncPool, connection: AsyncConnection, attempt: Attempt, stream: Any, answer: Answer
     ) -> None:
-        self._pool, self._connection, self._response = pool, connection, response
-        self._call, self._settings, self._attempt = call, settings, attempt
-        self.headers, self.redact = answer.headers, answer.redact
-        self._chunks, self._home = aiter(response.stream), home()
+        self._pool, self._connection, self._attempt = pool, connection, attempt
+        self._stream, self._chunks, self._answer = stream, aiter(stream), answer
+        self.headers, self.redact, self._home = answer.headers, answer.redact, home()
 
     async def read(self) -> bytes | None:
         """The next bytes, as they came; None at the end.
@@ -263,7 +252,7 @@ class AsyncOpenStream:
             async with wire.time_limit(bound[0]):
                 return await anext(self._chunks, None)
         except Exception as error:
-            problem = failure(error, self._call, self._settings, self.redact, bound, wire, self._pool.is_closed)
+            problem = self._answer.failure(error, wire, bound, self._pool.is_closed)
             if problem is None:
                 raise
         finally:
@@ -284,7 +273,7 @@ class AsyncOpenStream:
         self._pool.release(self._connection, keep=False)
         if (close := getattr(self._chunks, "aclose", None)) is not None:
             await close()
-        await self._response.stream.aclose()
+        await self._stream.aclose()
 
 
 async def _ask_for_key(settings: Settings) -> Credentials:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from facade._exchange import Deadline
@@ -40,11 +39,10 @@ class AsyncWalk(Progress[T], AsyncIterator[T]):
                     break
                 if (first := self._begin_page(items)) is not None:
                     return first
+            raise StopAsyncIteration
         except BaseException:
             await self.aclose()
             raise
-        await self.aclose()
-        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """Ends the walk: stops what is on its way, and waits until it has stopped (in threads, a second at most)."""
@@ -57,9 +55,7 @@ class AsyncWalk(Progress[T], AsyncIterator[T]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
     def __del__(self) -> None:

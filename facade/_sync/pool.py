@@ -12,7 +12,7 @@ import httpcore
 
 from facade._auth import Credentials, Redact, Secret, also_redacting, redacting
 from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
-from facade._http import Answer, as_httpx, failure, make_request
+from facade._http import Answer, as_httpx, make_request
 from facade._network_sync import CancelToken, Wire, first_home, home, pause, settle
 from facade._options import Limits, Settings
 from facade._route import KEEP_SEC, Route
@@ -29,35 +29,32 @@ class Connection:
 
     Attributes:
         wire: what it goes over: its time limit, and how it is dropped
+        http: httpcore's part of it
     """
 
     def __init__(self, route: Route) -> None:
         self.route = route
         self.wire = Wire()
-        self._http: httpcore.ConnectionInterface | None = None
+        self.http: Any = None
         if route.transport is None:
             pool = httpcore.ConnectionPool(**route.pool_options(), network_backend=self.wire)
-            self._http = pool.create_connection(route.origin())
+            self.http = pool.create_connection(route.origin())
 
     def send(self, request: httpcore.Request, limit_sec: float | None) -> Any:
         """Sends a request; gives the answer (as httpcore does) as soon as its head has come."""
-        if self._http is None:
+        if self.http is None:
             self.wire.has_sent = True
             given = self.route.transport.handle_request(as_httpx(request, limit_sec))
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
         self.wire.incoming.answer_begins()
-        response = self._http.handle_request(request)
+        response = self.http.handle_request(request)
         self.wire.incoming.body_begins(response.headers)
         return response
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
-        is_idle: bool = self._http is not None and self._http.is_idle()
+        is_idle: bool = self.http is not None and self.http.is_idle()
         return is_idle and self.wire.incoming.is_at_end and not self.wire.is_aborted
-
-    def is_alive(self) -> bool:
-        """Whether it can still be used, after nobody did for a while."""
-        return self._http is not None and self._http.is_available() and not self._http.has_expired()
 
 
 class Pool:
@@ -93,7 +90,7 @@ class Pool:
                 _, connection = idle.pop()
             except IndexError:  # another thread was faster: there is no lock, which an interrupted thread might hold
                 break
-            if not connection.is_alive():
+            if not connection.http.is_available() or connection.http.has_expired():
                 connection.wire.close()
                 connection = None
         if connection is None:
@@ -166,8 +163,8 @@ class Pool:
                 if isinstance(step, Pause):
                     pause(step.sec, token)
                     step = next(steps)
-                    continue
-                step = steps.send(self.attempt(call, settings, step, token))
+                else:
+                    step = steps.send(self.attempt(call, settings, step, token))
         except StopIteration as end:
             result: T = end.value
             return result
@@ -196,10 +193,10 @@ class Pool:
                     if token is not None:
                         token.watch(wire)
                     response = connection.send(make_request(call, settings, credentials), bound[0])
-                    answer = Answer(response.status, response.headers, settings.max_response_bytes, redact)
+                    answer = Answer(call, settings, redact, response.status, response.headers)
                     if call.is_stream and answer.is_event_stream:
-                        opened = OpenStream(self, connection, response, call, settings, attempt, answer)
-                        return Reply(response.status, answer.headers, b"", redact, opened)
+                        opened = OpenStream(self, connection, attempt, response.stream, answer)
+                        return answer.reply(opened)
                     try:
                         for chunk in response.stream:
                             if not answer.feed(chunk):
@@ -211,7 +208,7 @@ class Pool:
             finally:
                 redacting.reset(reset)
         except Exception as error:
-            problem = failure(error, call, settings, redact, bound, wire, self.is_closed, answer)
+            problem = (answer or Answer(call, settings, redact)).failure(error, wire, bound, self.is_closed)
             if problem is None:
                 raise
             return problem
@@ -226,28 +223,18 @@ class OpenStream:
     """An event stream whose head has come: gives the rest as it comes, and holds a connection until it is closed.
 
     Args:
-        pool, connection, response: what was acquired, and where; what came on it
-        call, settings, attempt: what was asked, by whom; each chunk may take what the attempt may
+        pool, connection, stream: what was acquired, and where; what comes on it
+        attempt: each chunk may take what it may
         answer: its head
 
     Attributes:
         headers, redact: of the answer
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        connection: Connection,
-        response: Any,
-        call: Call[Any],
-        settings: Settings,
-        attempt: Attempt,
-        answer: Answer,
-    ) -> None:
-        self._pool, self._connection, self._response = pool, connection, response
-        self._call, self._settings, self._attempt = call, settings, attempt
-        self.headers, self.redact = answer.headers, answer.redact
-        self._chunks, self._home = iter(response.stream), home()
+    def __init__(self, pool: Pool, connection: Connection, attempt: Attempt, stream: Any, answer: Answer) -> None:
+        self._pool, self._connection, self._attempt = pool, connection, attempt
+        self._stream, self._chunks, self._answer = stream, iter(stream), answer
+        self.headers, self.redact, self._home = answer.headers, answer.redact, home()
 
     def read(self) -> bytes | None:
         """The next bytes, as they came; None at the end.
@@ -264,7 +251,7 @@ class OpenStream:
             with wire.time_limit(bound[0]):
                 return next(self._chunks, None)
         except Exception as error:
-            problem = failure(error, self._call, self._settings, self.redact, bound, wire, self._pool.is_closed)
+            problem = self._answer.failure(error, wire, bound, self._pool.is_closed)
             if problem is None:
                 raise
         finally:
@@ -285,7 +272,7 @@ class OpenStream:
         self._pool.release(self._connection, keep=False)
         if (close := getattr(self._chunks, "close", None)) is not None:
             close()
-        self._response.stream.close()
+        self._stream.close()
 
 
 def _ask_for_key(settings: Settings) -> Credentials:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from facade._exchange import Deadline
@@ -41,11 +40,10 @@ class Walk(Progress[T], Iterator[T]):
                     break
                 if (first := self._begin_page(items)) is not None:
                     return first
+            raise StopIteration
         except BaseException:
             self.close()
             raise
-        self.close()
-        raise StopIteration
 
     def close(self) -> None:
         """Ends the walk: stops what is on its way, and waits until it has stopped (in threads, a second at most)."""
@@ -58,9 +56,7 @@ class Walk(Progress[T], Iterator[T]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __del__(self) -> None:
