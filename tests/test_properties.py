@@ -552,7 +552,7 @@ class TestFuzz:
     def test_encodings(self, seed: int) -> None:
         """Mutated encoded bodies, in whatever pieces, are decoded or refused, within the limit."""
         whims = random.Random(seed)
-        asked: list[Any] = [None, SimpleNamespace(max_response_bytes=20_000), str]
+        asked: Any = {"call": None, "settings": SimpleNamespace(max_response_bytes=20_000), "redact": str}
         for _ in range(40):
             plain = whims.choice(BODIES)
             encoding, packed = whims.choice(
@@ -563,7 +563,7 @@ class TestFuzz:
                 ]
             )
             packed = mutate(packed, whims)
-            taken = Answer(*asked, status_code=200, headers=[(b"content-encoding", encoding.encode())])
+            taken = Answer(**asked, status_code=200, headers=[(b"content-encoding", encoding.encode())])
             while packed:
                 cut = whims.randint(1, 200)
                 if not taken.feed(packed[:cut]):
