@@ -116,68 +116,59 @@ class Credentials(NamedTuple):
         return "Credentials(***)"
 
 
-def credentials(
-    secret: Secret,
-    auth_type: AuthType,
-    host: str,
-    organization: str | None,
-    additional: tuple[tuple[str, Secret], ...],
-    proxy_password: Secret | None,
-) -> Credentials:
-    """The credentials of one attempt.
+class Auth(NamedTuple):
+    """A client's key and headers.
 
-    Args:
-        secret: the key
+    Attributes:
+        secret: the key, or what gives one before each attempt
         auth_type: which header carries it
         host: the header `Host`
         organization: sent with auth_type "openai"; None or blank for none
         additional: headers that win over the client's own
         proxy_password: a further secret; None for none
-
-    Raises:
-        ConfigurationError: the key is not usable.
-    """
-    key = secret.usable()
-    given = [(name, str(value.reveal())) for name, value in additional]
-    names = {name.lower() for name, _ in given}
-    own = [
-        ("Host", host),
-        ("Accept", "application/json"),
-        ("Accept-Encoding", "gzip, deflate"),
-        ("User-Agent", USER_AGENT),
-        ("OpenAI-Beta", "assistants=v2"),
-        ("api-key", key) if auth_type == "azure" else ("Authorization", f"Bearer {key}"),
-    ]
-    if organization and auth_type == "openai":
-        own.append(("OpenAI-Organization", organization))
-    headers = [pair for pair in own if pair[0].lower() not in names] + given
-    password = "" if proxy_password is None else str(proxy_password.reveal())
-    return Credentials(
-        [(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
-        redactor(key, password, *(value for _, value in given if len(value) >= MIN_HEADER_SECRET_LENGTH)),
-    )
-
-
-class Auth(NamedTuple):
-    """A client's key, and what makes credentials of it.
-
-    Attributes:
-        secret: the key, or what gives one before each attempt
-        credentials: makes those of one attempt, of the key as it is then
-        fixed_credentials: gives those of all attempts; None where the key is asked for before each
+        fixed_credentials: gives the credentials of all attempts; None where the key is asked for before each
     """
 
     secret: Secret
-    credentials: Callable[[Secret], Credentials]
-    fixed_credentials: Callable[[], Credentials] | None
+    auth_type: AuthType
+    host: str
+    organization: str | None
+    additional: tuple[tuple[str, Secret], ...]
+    proxy_password: Secret | None
+    fixed_credentials: Callable[[], Credentials] | None = None
 
-    @classmethod
-    def of(cls, secret: Secret, make: Callable[[Secret], Credentials]) -> Auth:
-        """What sends a key, or what gives one, by `credentials` with the rest filled in."""
-        if secret.is_callable():
-            return cls(secret, make, None)
-        fixed = make(secret)
-        return cls(secret, make, lambda: fixed)
+    def settled(self) -> Auth:
+        """The same with its fixed credentials, where the key is known."""
+        if self.secret.is_callable():
+            return self
+        fixed = self.credentials(self.secret)
+        return self._replace(fixed_credentials=lambda: fixed)
+
+    def credentials(self, secret: Secret) -> Credentials:
+        """The credentials with a key.
+
+        Raises:
+            ConfigurationError: the key is not usable.
+        """
+        key = secret.usable()
+        given = [(name, str(value.reveal())) for name, value in self.additional]
+        names = {name.lower() for name, _ in given}
+        own = [
+            ("Host", self.host),
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "gzip, deflate"),
+            ("User-Agent", USER_AGENT),
+            ("OpenAI-Beta", "assistants=v2"),
+            ("api-key", key) if self.auth_type == "azure" else ("Authorization", f"Bearer {key}"),
+        ]
+        if self.organization and self.auth_type == "openai":
+            own.append(("OpenAI-Organization", self.organization))
+        headers = [pair for pair in own if pair[0].lower() not in names] + given
+        password = "" if self.proxy_password is None else str(self.proxy_password.reveal())
+        return Credentials(
+            [(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
+            redactor(key, password, *(value for _, value in given if len(value) >= MIN_HEADER_SECRET_LENGTH)),
+        )
 
 
 redacting: ContextVar[Redact | None] = ContextVar("redacting", default=None)

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from facade._auth import Auth, Secret, credentials, is_visible
+from facade._auth import Auth, Secret, is_visible
 from facade._route import Route, check_proxy, check_transport, check_verify, find_proxy, split_address
 from facade.errors import ConfigurationError
 
@@ -259,12 +259,6 @@ class Deferred:
         return getattr(import_module(self._name), name)
 
 
-if TYPE_CHECKING:
-    from openai_thread_runs_api import models as models
-else:
-    models = Deferred("openai_thread_runs_api.models")  # `typing.get_type_hints` of the methods looks here
-
-
 _Init = TypeVar("_Init", bound=Callable[..., None])
 
 
@@ -363,16 +357,10 @@ class Settings(NamedTuple):
         prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         transport = option("transport", given)
         proxy = None if transport is not None else find_proxy(option("proxy", given), parts.scheme, authority)
-        make = functools.partial(
-            credentials,
-            auth_type=auth_type,
-            host=authority,
-            organization=option("organization", given),
-            additional=option("additional_headers", given) or (),
-            proxy_password=None if proxy is None else proxy.password,
-        )
+        password = None if proxy is None else proxy.password()
+        organization, headers = option("organization", given), option("additional_headers", given) or ()
         return cls(
-            auth=Auth.of(secret, make),
+            auth=Auth(secret, auth_type, authority, organization, headers, password).settled(),
             route=Route(parts.scheme.encode(), host, parts.port, option("verify", given), proxy, transport),
             base=f"{parts.scheme}://{parts.netloc}{prefix}",
             prefix=prefix,

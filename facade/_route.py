@@ -21,25 +21,26 @@ KEEP_SEC = 5.0
 
 
 class Proxy(NamedTuple):
-    """A checked proxy; `said_by` names what it was given in."""
+    """A checked proxy.
 
-    address: str
-    user: str | None
-    password: Secret
-    headers: tuple[tuple[bytes, Secret], ...]
-    ssl_context: ssl.SSLContext | None
+    Attributes:
+        described: address, user and password, headers and TLS context, as httpcore takes them
+        said_by: what it was given in
+    """
+
+    described: Secret
     said_by: str
+
+    def password(self) -> Secret:
+        """Its password, blank where it has none."""
+        _, auth, _, _ = self.described.reveal()
+        return Secret("" if auth is None else auth[1].decode())
 
     def as_httpcore(self) -> httpcore.Proxy:
         """The proxy as httpcore takes it."""
         import httpcore
 
-        return httpcore.Proxy(
-            self.address,
-            auth=None if self.user is None else (self.user.encode(), str(self.password.reveal()).encode()),
-            headers=[(name, value.reveal()) for name, value in self.headers],
-            ssl_context=self.ssl_context,
-        )
+        return httpcore.Proxy(*self.described.reveal())
 
 
 class Route(NamedTuple):
@@ -142,14 +143,14 @@ def check_proxy(name: str, given: Secret) -> Proxy:
     Raises:
         ConfigurationError: it cannot be used, or is none of these.
     """
-    proxy = _read_proxy(name, given)
-    if isinstance(proxy, str):
-        raise ConfigurationError(f"the proxy of {name} {proxy}; check {name}, or leave it out")
-    return proxy
+    described = _describe_proxy(given)
+    if isinstance(described, str):
+        raise ConfigurationError(f"the proxy of {name} {described}; check {name}, or leave it out")
+    return Proxy(described, name)
 
 
-def _read_proxy(said_by: str, given: Secret) -> Proxy | str:
-    """A proxy, or what is wrong with it; a function of its own, so that no traceback shows its password."""
+def _describe_proxy(given: Secret) -> Secret | str:
+    """What describes a proxy, or what is wrong with it; it raises nothing, so that no traceback shows a password."""
     import httpx
 
     value = given.reveal()
@@ -164,10 +165,7 @@ def _read_proxy(said_by: str, given: Secret) -> Proxy | str:
         return parts
     if parts.scheme.startswith("socks") and find_spec("socksio") is None:
         return "needs the package socksio: pip install 'httpx[socks]'; it is a SOCKS address"
-    user, password = proxy.auth or (None, "")
-    headers = tuple((header, Secret(text)) for header, text in proxy.headers.raw)
-    address = f"{parts.scheme}://{parts.netloc}"
-    return Proxy(address, user, Secret(password), headers, proxy.ssl_context, said_by)
+    return Secret((str(proxy.url), proxy.raw_auth, tuple(proxy.headers.raw), proxy.ssl_context))
 
 
 def find_proxy(given: Proxy | None, scheme: str, authority: str) -> Proxy | None:

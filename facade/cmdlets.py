@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 from facade._answers import Page
 from facade._arguments import MessageLike, Order, RunLike, ThreadLike, is_one, run_key, thread_key
 from facade._auth import ApiKey, AuthType
-from facade._options import LimitOptions, Settings, keep_secrets, models, option, parameters, refuse_unknown
+from facade._options import LimitOptions, Settings, keep_secrets, option, parameters, refuse_unknown
 from facade._sync.client import Client, outside_stacklevel
 from facade._sync.walks import Walk
 from facade.errors import MoreDataWarning
+from openai_thread_runs_api import models
 
 if TYPE_CHECKING:
     from facade._sync.pool import Pool

@@ -26,6 +26,7 @@ No message holds a key.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,18 +61,18 @@ class APIError(Exception):
         run: where a run was waited for, or told of by a stream: the run as last read; else None
     """
 
+    method: str | None = None
+    path: str | None = None
+    sent: bool = True
+    attempts: int = 0
+    after: str | None = None
+    thread_id: str | None = None
+    run_id: str | None = None
     run: RunObject | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.method: str | None = None
-        self.path: str | None = None
-        self.sent = True
-        self.attempts = 0
-        self.after: str | None = None
-        self.thread_id: str | None = None
-        self.run_id: str | None = None
 
     def __str__(self) -> str:
         parts = [self.message if self.path is None else f"{self.method} {self.path}: {self.message}"]
@@ -91,6 +92,7 @@ class APIError(Exception):
         return True
 
 
+@dataclass(eq=False, repr=False)
 class APIStatusError(APIError):
     """An answer that is not 2xx.
 
@@ -103,26 +105,15 @@ class APIStatusError(APIError):
         body: the answer: as parsed where it was JSON, else its text, else None
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        status_code: int = 0,
-        code: str | None = None,
-        type: str | None = None,  # noqa: A002  # the envelope's own word
-        param: str | None = None,
-        request_id: str | None = None,
-        retry_after: float | None = None,
-        body: Any = None,
-    ) -> None:
-        super().__init__(message)
-        self.status_code = status_code
-        self.code = code
-        self.type = type
-        self.param = param
-        self.request_id = request_id
-        self.retry_after = retry_after
-        self.body = body
+    message: str
+    _: KW_ONLY
+    status_code: int = 0
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    body: Any = None
 
     @property
     def may_go_on(self) -> bool:

@@ -13,9 +13,10 @@ from facade._failure_log import warn_of
 from facade._life.answering import submission
 from facade._life.bodies import NewThreadFields, RunFields
 from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, wait_for, waiting
-from facade._options import models, refuse_unknown
+from facade._options import refuse_unknown
 from facade._sync.streams import RunStream
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
+from openai_thread_runs_api import models
 
 Outputs = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 

@@ -26,7 +26,8 @@ from facade._arguments import (
 from facade._async.lifecycle import AsyncRunLife
 from facade._async.resource import PAGE_SIZE, AsyncResource
 from facade._async.walks import AsyncWalk
-from facade._options import LimitOptions, models
+from facade._options import LimitOptions
+from openai_thread_runs_api import models
 
 
 class AsyncRuns(AsyncRunLife):

@@ -13,8 +13,9 @@ from facade._exchange import Call, Deadline
 from facade._life.gathering import MESSAGE, STEP
 from facade._life.streaming import AT_REST, Event, StreamReader
 from facade._life.waiting import Wait, waiting
-from facade._options import Limits, models
+from facade._options import Limits
 from facade.errors import APIConnectionError, APIError, StreamCutError
+from openai_thread_runs_api import models
 
 if TYPE_CHECKING:
     from facade._async.lifecycle import AsyncRunLife

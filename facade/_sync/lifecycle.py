@@ -13,9 +13,10 @@ from facade._failure_log import warn_of
 from facade._life.answering import Submission, cancelling, processing, submission, submitting
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
 from facade._life.waiting import Ask, Steps, check_ended, wait_for, waiting
-from facade._options import LimitOptions, Limits, models
+from facade._options import LimitOptions, Limits
 from facade._sync.resource import Resource
 from facade._sync.streams import RunStream
+from openai_thread_runs_api import models
 
 
 class RunLife(Resource):

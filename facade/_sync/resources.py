@@ -24,10 +24,11 @@ from facade._arguments import (
     step_key,
     thread_key,
 )
-from facade._options import LimitOptions, models
+from facade._options import LimitOptions
 from facade._sync.lifecycle import RunLife
 from facade._sync.resource import PAGE_SIZE, Resource
 from facade._sync.walks import Walk
+from openai_thread_runs_api import models
 
 
 class Runs(RunLife):
