@@ -185,12 +185,10 @@ def read_page(model: type[M], reply: Reply) -> Page[M]:
     data = value.pop("data", None) if value.__class__ is dict else None
     if data.__class__ is not list:
         raise APIResponseError(f"the answer is {_kind(value)} without a data array, not a page of {model.__name__}")
-    read = model._of
     for index, item in enumerate(data):
-        if item.__class__ is not dict:
+        if type(item) is not dict:
             raise APIResponseError(f"item {index} of the answer's data is {_kind(item)}, not a {model.__name__}")
-        data[index] = read(item)
-    return Page(data, value)
+    return Page(model._of_all(data), value)
 
 
 def _kind(value: Any) -> str:

@@ -49,7 +49,7 @@ class ListCursor(Generic[T]):
         self._ask = ask
         self._cursor = after
         self._seen: set[str | None] = set()
-        self._ids: frozenset[str] = frozenset()
+        self._ids: set[str | None] = set()
         self._call: Call[Page[T]] | None = None
         self._list_of = list_of
         self.pages: deque[tuple[list[T], str | None]] = deque()
@@ -89,12 +89,10 @@ class ListCursor(Generic[T]):
         """The objects of a page that the page before did not have; then `done` and `next_call` say how to go on."""
         before = self._ids
         items: list[Any] = page.data
-        ids = [item._json.get("id") for item in items]
         try:
-            self._ids = frozenset(ids)
+            self._ids = {item._json.get("id") for item in items}
         except TypeError:  # an id that is no text
-            ids = [id_of(item) for item in items]
-            self._ids = frozenset(ids)
+            self._ids = {id_of(item) for item in items}
         last = id_of(items[-1]) if items else None
         self.resume = last or self.resume
         self.done = not page.has_more

@@ -154,6 +154,16 @@ class Model:
         _set_json(self, json)
         return self
 
+    @classmethod
+    def _of_all(cls, objects: list[dict[str, Any]]) -> list[Self]:
+        """As `_of`, for each object of a list, in a single call."""
+        models = []
+        for json in objects:
+            model = _new(cls)
+            _set_json(model, json)
+            models.append(model)
+        return models
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON object as it was sent, unknown keys included: a new dict, which shares nothing with the model."""
         copied: dict[str, Any] = _copy(self._json)
