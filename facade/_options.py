@@ -242,7 +242,7 @@ OPTIONS = {
 }
 
 
-def keep_secrets(options: dict[str, Any]) -> None:
+def keep_secrets(options: Any) -> None:
     """Hides the values of options that are secret, or may be: there is no such option."""
     for name, value in options.items():
         if value is not None and (name not in OPTIONS or OPTIONS[name].is_secret):
@@ -296,10 +296,7 @@ def configure(**options: Any) -> None:
     """
     keep_secrets(options)
     refuse_unknown("facade.configure", options, OPTIONS)
-    checked = {name: _checked(name, value) for name, value in options.items() if value is not None}
-    for name in options:
-        _configured.pop(name, None)
-    _configured.update(checked)
+    _configured.update({name: None if value is None else _checked(name, value) for name, value in options.items()})
 
 
 def option(name: str, given: Mapping[str, Any]) -> Any:
@@ -311,7 +308,7 @@ def option(name: str, given: Mapping[str, Any]) -> Any:
     value = given.get(name)
     if value is not None or (name in given and check is _seconds):
         return _checked(name, value)
-    if name in _configured:
+    if _configured.get(name) is not None:
         return _configured[name]
     for variable in variables:
         if os.environ.get(variable):

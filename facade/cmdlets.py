@@ -87,8 +87,7 @@ def _shared_pool() -> Pool:
 def make_client(cmdlet: Callable[..., Any], given: CmdletOptions) -> Client:
     """A client on the connections that all calls share; they hold no key."""
     client = given.pop("client", None)
-    options = cast(dict[str, Any], given)
-    keep_secrets(options)  # the caller's frame holds this dict
+    keep_secrets(given)  # the caller's frame holds this dict
     refuse_unknown(cmdlet.__name__, given, {*CMDLET_OPTIONS, *parameters(cmdlet)})
     if client is not None:
         refuse_unknown(cmdlet.__name__, given, LimitOptions.__annotations__)
