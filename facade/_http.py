@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from facade._answers import Decoder
-from facade._auth import Credentials, Redact
+from facade._auth import Credentials, RawHeaders, Redact
 from facade._exchange import Call, Reply, one_line
 from facade._options import CLOSED, OPENAI_HOST, Settings
 from facade.errors import APIConnectionError, APIError, APIResponseError, APITimeoutError
@@ -55,12 +54,7 @@ class Answer:
     """
 
     def __init__(
-        self,
-        call: Call[Any],
-        settings: Settings,
-        redact: Redact,
-        status_code: int = 0,
-        headers: Iterable[tuple[bytes, bytes]] = (),
+        self, call: Call[Any], settings: Settings, redact: Redact, status_code: int, headers: RawHeaders
     ) -> None:
         self._call, self._settings, self.redact = call, settings, redact
         self.status_code, self.is_good = status_code, 200 <= status_code < 300

@@ -160,18 +160,17 @@ class Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(str(error)) from error
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for others, (*_, address) in zip(reversed(range(len(found))), found, strict=True):
             share = left = self._left_sec(httpcore.ConnectTimeout)
             if others:
                 share = min(MAX_SHARE_SEC, (left or math.inf) / (others + 1))
             try:
                 stream = httpcore.SyncBackend().connect_tcp(str(address[0]), port, share)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
                 return self._use(stream, stream.get_extra_info("socket"))
-        raise failure
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if not others:
+                    raise
+        raise httpcore.ConnectError(f"{host} has no address")
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -194,10 +193,8 @@ class Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What came, once something has; b"" at the end."""
-        incoming = self.incoming
-        return incoming.hand_over(
-            incoming.pending or self._stream.read(max_bytes, self._left_sec(httpcore.ReadTimeout))
-        )
+        data = self.incoming.pending or self._stream.read(max_bytes, self._left_sec(httpcore.ReadTimeout))
+        return self.incoming.hand_over(data)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Sends some bytes."""

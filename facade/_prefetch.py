@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from facade._exchange import Deadline
-from facade._paging import PAGES_AHEAD, ListCursor, Nothing, Window
+from facade._paging import ListCursor, Nothing, Window
 from facade.errors import APITimeoutError
 
 T = TypeVar("T")
@@ -18,30 +18,17 @@ class Driver(Generic[T]):
     """Drives a window over one list or several.
 
     Args:
+        window: of the lists that are read
         make: the cursor of one of `many`
         many: what the lists are made of
-        size, in_order, pages_ahead: as of `Window`
         fetch: asks for a list's next page
     """
 
-    def __init__(
-        self,
-        make: Callable[[Any], ListCursor[T]],
-        many: Any,
-        size: int,
-        in_order: bool,
-        fetch: Fetch[T],
-        pages_ahead: int = PAGES_AHEAD,
-    ) -> None:
-        self._make, self._many, self._fetch = make, many, fetch
-        self._window = Window[T](size, pages_ahead, in_order)
-        self._lock: Any = contextlib.nullcontext()
+    def __init__(self, window: Window[T], make: Callable[[Any], ListCursor[T]], many: Any, fetch: Fetch[T]) -> None:
+        self._window, self._make, self._many, self._fetch = window, make, many, fetch
         self._items: Any = None
+        self._lock: Any = contextlib.nullcontext()
         self._is_closed = False
-        self._set_up()
-
-    def _set_up(self) -> None:
-        """Makes what waits and works here."""
 
     def _start(self, cursor: ListCursor[T]) -> None:
         """Begins to fetch a list's next page; the lock is held."""

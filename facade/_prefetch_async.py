@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from facade._exchange import Deadline
 from facade._network_async import home
-from facade._paging import ListCursor, Nothing
+from facade._paging import ListCursor, Nothing, Window
 from facade._prefetch import Driver, Fetch
 
 T = TypeVar("T")
@@ -18,7 +18,8 @@ T = TypeVar("T")
 class AsyncPrefetch(Driver[T]):
     """Drives a window over one list or several in tasks."""
 
-    def _set_up(self) -> None:
+    def __init__(self, window: Window[T], make: Callable[[Any], ListCursor[T]], many: Any, fetch: Fetch[T]) -> None:
+        super().__init__(window, make, many, fetch)
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._feeder: asyncio.Task[None] | None = None
@@ -27,7 +28,7 @@ class AsyncPrefetch(Driver[T]):
     @classmethod
     def of_one(cls, cursor: ListCursor[T], fetch: Fetch[T]) -> AsyncPrefetch[T]:
         """Over one list: the next page is on its way while the caller has one in hand."""
-        return cls(lambda it: cursor, (None,), 1, True, fetch, pages_ahead=1)
+        return cls(Window(1, pages_ahead=1), lambda it: cursor, (None,), fetch)
 
     async def take(self, deadline: Deadline) -> list[T] | None:
         """The next page's objects; None at the end. The deadline runs while they are waited for, not the lists."""

@@ -11,11 +11,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from facade._exchange import Deadline
 from facade._network_sync import CancelToken
-from facade._paging import ListCursor, Nothing
+from facade._paging import ListCursor, Nothing, Window
 from facade._prefetch import Driver, Fetch
 from facade.errors import APIError
 
@@ -52,7 +52,8 @@ class Alone(Generic[T]):
 class Prefetch(Driver[T]):
     """Drives a window over several lists in threads."""
 
-    def _set_up(self) -> None:
+    def __init__(self, window: Window[T], make: Callable[[Any], ListCursor[T]], many: Any, fetch: Fetch[T]) -> None:
+        super().__init__(window, make, many, fetch)
         self._process = os.getpid()
         self._is_fed_aside = not isinstance(self._many, Collection)
         # A signal's exception may come anywhere in the caller's thread, and would leave the lock of a Condition or an

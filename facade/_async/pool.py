@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
 from typing import Any, TypeVar
 
 import httpcore
@@ -29,10 +28,12 @@ class AsyncConnection:
     Attributes:
         wire: what it goes over: its time limit, and how it is dropped
         http: httpcore's part of it
+        idle_since: when it was released last
     """
 
     def __init__(self, route: Route) -> None:
         self.route = route
+        self.idle_since = 0.0
         self.wire = AsyncWire()
         self.http: Any = None
         if route.transport is None:
@@ -66,7 +67,7 @@ class AsyncPool:
     def __init__(self) -> None:
         self.is_closed = False
         self._home: Any = first_home()
-        self._idle: dict[Route, deque[tuple[float, AsyncConnection]]] = {}
+        self._idle: list[AsyncConnection] = []
         self._busy: set[AsyncConnection] = set()
 
     def __reduce__(self) -> Any:
@@ -81,18 +82,18 @@ class AsyncPool:
         if self.is_closed:
             raise RuntimeError("this client is closed; make a new one")
         if self._home != (here := home()):
-            self._home, self._idle, self._busy = here, {}, set()
-        connection = None
-        idle = self._idle.get(route)
-        while idle and connection is None:
+            self._home, self._idle, self._busy = here, [], set()
+        for connection in reversed(self._idle):
+            if connection.route != route:
+                continue
             try:
-                _, connection = idle.pop()
-            except IndexError:  # another thread was faster: there is no lock, which an interrupted thread might hold
+                self._idle.remove(connection)
+            except ValueError:  # another thread was faster: there is no lock, which an interrupted thread might hold
+                continue
+            if connection.http.is_available() and not connection.http.has_expired():
                 break
-            if not connection.http.is_available() or connection.http.has_expired():
-                connection.wire.close()
-                connection = None
-        if connection is None:
+            connection.wire.close()
+        else:
             connection = AsyncConnection(route)
         connection.wire.has_sent = False
         self._busy.add(connection)
@@ -112,12 +113,11 @@ class AsyncPool:
         if not (keep and is_ours and connection.may_be_kept()):
             connection.wire.close()
             return
-        now = time.monotonic()
-        self._idle.setdefault(connection.route, deque()).append((now, connection))
+        connection.idle_since = now = time.monotonic()
+        self._idle.append(connection)
         with contextlib.suppress(IndexError):  # as above
-            for idle in list(self._idle.values()):
-                while idle and idle[0][0] < now - KEEP_SEC:
-                    idle.popleft()[1].wire.close()
+            while self._idle[0].idle_since < now - KEEP_SEC:
+                self._idle.pop(0).wire.close()
 
     async def aclose(self) -> None:
         """Closes all connections; what is under way ends with an error, and what is asked afterwards is refused."""
@@ -126,14 +126,13 @@ class AsyncPool:
             for connection in list(self._busy):
                 connection.wire.abort()
             self.close_idle()
-        self._idle, self._busy = {}, set()
+        self._idle, self._busy = [], set()
 
     def close_idle(self) -> None:
         """Closes the connections that no request uses."""
-        idle, self._idle = self._idle, {}
-        for connections in idle.values():
-            for _, connection in connections:
-                connection.wire.close()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.wire.close()
 
     async def run(
         self,
@@ -207,7 +206,7 @@ class AsyncPool:
             finally:
                 redacting.reset(reset)
         except Exception as error:
-            problem = (answer or Answer(call, settings, redact)).failure(error, wire, bound, self.is_closed)
+            problem = (answer or Answer(call, settings, redact, 0, [])).failure(error, wire, bound, self.is_closed)
             if problem is None:
                 raise
             return problem

@@ -11,7 +11,7 @@ from facade._async.walks import AsyncWalk
 from facade._exchange import NO_DEADLINE, Call, Deadline
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
-from facade._paging import ListCursor
+from facade._paging import ListCursor, Window
 
 if TYPE_CHECKING:
     from facade._async.pool import AsyncPool
@@ -93,5 +93,5 @@ class AsyncResource:
             list_of = name if isinstance(name, RunKey) else (name, None)
             return ListCursor(lambda cursor: ask(name, behind(query, cursor)), list_of=list_of)
 
-        reader = AsyncPrefetch(make, one_or_many, concurrency, in_order, fetch)
+        reader = AsyncPrefetch(Window(concurrency, in_order=in_order), make, one_or_many, fetch)
         return AsyncWalk(reader, f"{self._name} of several {what}s", deadline, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
 from typing import Any, TypeVar
 
 import httpcore
@@ -30,10 +29,12 @@ class Connection:
     Attributes:
         wire: what it goes over: its time limit, and how it is dropped
         http: httpcore's part of it
+        idle_since: when it was released last
     """
 
     def __init__(self, route: Route) -> None:
         self.route = route
+        self.idle_since = 0.0
         self.wire = Wire()
         self.http: Any = None
         if route.transport is None:
@@ -67,7 +68,7 @@ class Pool:
     def __init__(self) -> None:
         self.is_closed = False
         self._home: Any = first_home()
-        self._idle: dict[Route, deque[tuple[float, Connection]]] = {}
+        self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
 
     def __reduce__(self) -> Any:
@@ -82,18 +83,18 @@ class Pool:
         if self.is_closed:
             raise RuntimeError("this client is closed; make a new one")
         if self._home != (here := home()):
-            self._home, self._idle, self._busy = here, {}, set()
-        connection = None
-        idle = self._idle.get(route)
-        while idle and connection is None:
+            self._home, self._idle, self._busy = here, [], set()
+        for connection in reversed(self._idle):
+            if connection.route != route:
+                continue
             try:
-                _, connection = idle.pop()
-            except IndexError:  # another thread was faster: there is no lock, which an interrupted thread might hold
+                self._idle.remove(connection)
+            except ValueError:  # another thread was faster: there is no lock, which an interrupted thread might hold
+                continue
+            if connection.http.is_available() and not connection.http.has_expired():
                 break
-            if not connection.http.is_available() or connection.http.has_expired():
-                connection.wire.close()
-                connection = None
-        if connection is None:
+            connection.wire.close()
+        else:
             connection = Connection(route)
         connection.wire.has_sent = False
         self._busy.add(connection)
@@ -113,12 +114,11 @@ class Pool:
         if not (keep and is_ours and connection.may_be_kept()):
             connection.wire.close()
             return
-        now = time.monotonic()
-        self._idle.setdefault(connection.route, deque()).append((now, connection))
+        connection.idle_since = now = time.monotonic()
+        self._idle.append(connection)
         with contextlib.suppress(IndexError):  # as above
-            for idle in list(self._idle.values()):
-                while idle and idle[0][0] < now - KEEP_SEC:
-                    idle.popleft()[1].wire.close()
+            while self._idle[0].idle_since < now - KEEP_SEC:
+                self._idle.pop(0).wire.close()
 
     def close(self) -> None:
         """Closes all connections; what is under way ends with an error, and what is asked afterwards is refused."""
@@ -127,14 +127,13 @@ class Pool:
             for connection in list(self._busy):
                 connection.wire.abort()
             self.close_idle()
-        self._idle, self._busy = {}, set()
+        self._idle, self._busy = [], set()
 
     def close_idle(self) -> None:
         """Closes the connections that no request uses."""
-        idle, self._idle = self._idle, {}
-        for connections in idle.values():
-            for _, connection in connections:
-                connection.wire.close()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.wire.close()
 
     def run(
         self,
@@ -208,7 +207,7 @@ class Pool:
             finally:
                 redacting.reset(reset)
         except Exception as error:
-            problem = (answer or Answer(call, settings, redact)).failure(error, wire, bound, self.is_closed)
+            problem = (answer or Answer(call, settings, redact, 0, [])).failure(error, wire, bound, self.is_closed)
             if problem is None:
                 raise
             return problem

@@ -11,7 +11,7 @@ from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._exchange import NO_DEADLINE, Call, Deadline
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
-from facade._paging import ListCursor
+from facade._paging import ListCursor, Window
 from facade._sync.walks import Walk
 
 if TYPE_CHECKING:
@@ -94,5 +94,5 @@ class Resource:
             list_of = name if isinstance(name, RunKey) else (name, None)
             return ListCursor(lambda cursor: ask(name, behind(query, cursor)), list_of=list_of)
 
-        reader = Prefetch(make, one_or_many, concurrency, in_order, fetch)
+        reader = Prefetch(Window(concurrency, in_order=in_order), make, one_or_many, fetch)
         return Walk(reader, f"{self._name} of several {what}s", deadline, None)
