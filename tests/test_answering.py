@@ -161,6 +161,15 @@ class OvenError(Exception):
     pass
 
 
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise OvenError
+
+
+def hush(**_: Any) -> None:
+    raise SilentError
+
+
 def burn(**_: Any) -> None:
     raise OvenError("too hot")
 
@@ -169,6 +178,7 @@ def burn(**_: Any) -> None:
     ("function", "kind"),
     [
         (burn, OvenError),
+        (hush, SilentError),
         (lambda x: x, TypeError),  # the arguments do not fit
         (lambda **_: {1, 2}, TypeError),
         (lambda **_: float("nan"), ValueError),
@@ -214,7 +224,7 @@ def test_approve_that_raises() -> None:
 
 def test_max_turns() -> None:
     """After so many submits the run is given back waiting, even where it waits for the same call again."""
-    turns = Turns(*[waiting_run(call())] * 9, functions={"add": add}, max_turns=3)
+    turns = Turns(*[waiting_run(call())] * 99, functions={"add": add}, max_turns=3)
     assert turns.result.status == "requires_action"
     assert len(turns.submitted) == 3
     assert Turns(waiting_run(call()), functions={"add": add}, max_turns=0).submitted == []
@@ -254,6 +264,13 @@ def test_server_runs_its_own_calls() -> None:
     assert turns.result.status == "completed"
     turns = Turns(both, waiting_run(call(2), azure()), DONE, functions={"add": add})
     assert [answers for _, answers in turns.submitted] == [{"call_1": "3"}, {"call_2": "3"}]
+
+
+def test_lagging_reads() -> None:
+    """A run that took its answers and is read as it was before is read again: no function is called twice."""
+    turns = Turns(*[waiting_run(call())] * 3, BUSY, waiting_run(call(2)), DONE, functions={"add": add})
+    assert [answers for _, answers in turns.submitted] == [{"call_1": "3"}, {"call_2": "3"}]
+    assert len(turns.invoked) == 2
 
 
 def names(run: dict[str, Any]) -> Iterator[Any]:

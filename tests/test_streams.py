@@ -67,7 +67,8 @@ def elsewhere(request: Request) -> bytes:
     if request.path.endswith("/steps"):
         return answer(a_page([a_step()]))
     if request.path.endswith("/messages"):
-        return answer(a_page([a_message("All of it."), a_message("Another run's.", id="msg_2", run_id="run_9")]))
+        others = [a_message(id="msg_2", run_id="run_9"), a_message(id="msg_3", run_id=None, role="user")]
+        return answer(a_page([a_message("All of it."), *others]))
     return answer(a_run())
 
 
@@ -286,6 +287,12 @@ class TestCut:
             runs.stream("thread_1", "asst_1").result()
         assert caught.value.run is None
         assert runs.stream_tool_outputs(RUN, {"call_1": "x"}).result().status == "completed"
+
+    def test_run_that_leaves_out_its_thread(self, api: Api, serve: Serve) -> None:
+        """A run event without a thread is followed by the thread that others have told."""
+        bare = event("thread.run.in_progress", {"id": "run_1", "status": "in_progress"})
+        server = serve(by_method((STREAM, BEGIN, bare, CLOSE), elsewhere))
+        assert api.client(server).runs.stream("thread_1", "asst_1").result().status == "completed"
 
     def test_what_was_lost_cannot_be_read(self, api: Api, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
         """A server without lists of steps or messages costs the result nothing but a warning."""

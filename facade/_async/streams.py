@@ -39,7 +39,7 @@ class AsyncRunStream(AsyncIterator[Event]):
     """
 
     def __init__(self, runs: AsyncRunLife, call: Call[Any], limits: Limits, run: RunKey | None = None) -> None:
-        self._source, self._key = AsyncEventSource(runs, call, limits), run
+        self._source = AsyncEventSource(runs, call, limits, run)
         self._failure: APIError | None = None
         self._has_begun = self._is_reading = self._is_closed = False
         self._events: Any = self._source.events()
@@ -116,8 +116,7 @@ class AsyncRunStream(AsyncIterator[Event]):
             raise self._failure
         if self.run is not None and self.run.status in AT_REST:
             return self.run
-        key = self._key if self.run is None else run_key(self.run, self._key and self._key.thread_id)
-        if key is None:
+        if (key := self._source.reader.gathering.key) is None:
             raise self._failure or StreamCutError("the stream is over, and has not told its run")
         return await self._source.read_lost(key)
 
@@ -143,10 +142,10 @@ class AsyncRunStream(AsyncIterator[Event]):
 class AsyncEventSource:
     """Where a stream's events come from; apart from the stream, so that one that nobody holds any more is let go."""
 
-    def __init__(self, runs: AsyncRunLife, call: Call[Any], limits: Limits) -> None:
+    def __init__(self, runs: AsyncRunLife, call: Call[Any], limits: Limits, run: RunKey | None) -> None:
         self._runs, self._call, self._limits = runs, call, limits
         self._deadline = Deadline(limits.deadline_sec)
-        self.reader = StreamReader(runs._settings.max_response_bytes)
+        self.reader = StreamReader(runs._settings.max_response_bytes, run)
         self.opened: Any = None
 
     async def events(self) -> AsyncIterator[Told]:
@@ -211,7 +210,9 @@ class AsyncEventSource:
             steps = AsyncSteps(pool, settings).all(key._asdict())
             gathering.put(STEP, [step async for step in steps])
             messages = AsyncMessages(pool, settings).all(key.thread_id, run_id=key.run_id)
-            gathering.put(MESSAGE, [message async for message in messages if message.run_id in (None, key.run_id)])
+            gathering.put(
+                MESSAGE, [each async for each in messages if each.run_id in (None, key.run_id) and each.role != "user"]
+            )
         except APIError as error:
             logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
         return run

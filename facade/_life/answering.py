@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import traceback
 from collections.abc import Callable, Collection, Generator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
@@ -29,6 +30,10 @@ ACTIONS: dict[str, Kind] = {"submit_tool_outputs": "outputs", "submit_tool_appro
 
 SERVER_CALLS = ("azure_function",)
 """The kinds of calls that the server itself runs; nobody else answers them."""
+
+
+LAGGING_READS = 3
+"""How often a run that took its answers may be read as waiting for them still."""
 
 
 class Awaited(NamedTuple):
@@ -247,9 +252,10 @@ def processing(
         if not callable(function):
             raise TypeError(f"{name} is a {type(function).__name__}, which cannot be called")
     answers: dict[str, Any] = {}
+    lagging: list[Awaited] = []
     turns = 0
     while True:
-        run = yield from waiting(wait._replace(goes_on=partial(_is_at_work, answers)))
+        run = yield from waiting(wait._replace(goes_on=partial(_is_at_work, answers, lagging)))
         waits = awaited(run)
         if waits is None or turns == max_turns or not _can_answer(waits, approve is not None):
             return run
@@ -261,12 +267,13 @@ def processing(
                 answers[call["id"]] = yield from _result(call["function"], functions, report_errors)
         try:
             given = submission(waits.kind, wait.key._asdict(), None, answers)
-            yield from submitting(given, wait.limits, wait.deadline)
+            then = yield from submitting(given, wait.limits, wait.deadline)
         except APITimeoutError as error:
             if wait.deadline.remaining_sec() <= 0:
                 error.run = run
                 yield from cancelling_late(wait)
             raise
+        lagging = [waits] * LAGGING_READS if awaited(then) is None else []
         turns += 1
 
 
@@ -283,9 +290,15 @@ def _can_answer(waits: Awaited, may_decide: bool) -> bool:
     )
 
 
-def _is_at_work(answered: Collection[str], run: RunObject) -> bool:
-    """Whether a run goes on, or waits for its own server only: whatever else it waited for was answered."""
+def _is_at_work(answered: Collection[str], lagging: list[Awaited], run: RunObject) -> bool:
+    """Whether a run goes on, or waits for its own server only: whatever else it waited for was answered.
+
+    Where it is read as it was before it took the answers, a replica may lag: so often it counts as going on.
+    """
     waits = awaited(run)
+    if lagging and waits == lagging[0]:
+        lagging.pop()
+        return True
     if waits is None or waits.kind != "outputs":
         return goes_on(run)
     others = [field(call, "id") for call in waits.calls if field(call, "type") not in SERVER_CALLS]
@@ -311,7 +324,7 @@ def _result(
     except Exception as error:
         if not report_errors:
             raise
-        return _told(f"{type(error).__name__}: {error}")
+        return _told(traceback.format_exception_only(error)[-1].strip())
 
 
 def _told(problem: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from facade._arguments import RunKey, run_key
 from facade.errors import APIResponseError
 
 if TYPE_CHECKING:
@@ -38,13 +40,16 @@ class Gathering:
 
     Args:
         max_bytes: how much the steps and messages may hold
+        key: the run, where it is known
 
     Attributes:
         run: the run as told last; None before
+        key: what names it; None before
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, key: RunKey | None = None) -> None:
         self.run: Any = None
+        self.key = key
         self._max_bytes = max_bytes
         self._size = 0  # at least what is held
         self._objects: dict[str, dict[str, _Object]] = {STEP: {}, MESSAGE: {}}
@@ -70,6 +75,8 @@ class Gathering:
         model, whole = _model(kind, data), kind.removesuffix(".delta")
         if whole not in self._objects:
             self.run = model
+            with contextlib.suppress(TypeError, ValueError):  # it may leave out its thread, which others have told
+                self.key = run_key(model)
             return model, ()
         if _is_too_deep(data):
             raise APIResponseError(f"an event of the stream is nested more than {MAX_DEPTH} deep")

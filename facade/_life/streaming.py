@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from facade._answers import Decoder, parse
+from facade._arguments import RunKey
 from facade._auth import Redact
 from facade._exchange import one_line
 from facade._life.events import EventParser
@@ -35,14 +36,15 @@ class StreamReader:
 
     Args:
         max_bytes: how large one event may be, and how much the steps and messages may hold
+        key: the run, where it is known
 
     Attributes:
         gathering: the run, steps and messages as told so far
         is_over: whether the run is at rest, or the server has said that it is done
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self.gathering = Gathering(max_bytes)
+    def __init__(self, max_bytes: int, key: RunKey | None = None) -> None:
+        self.gathering = Gathering(max_bytes, key)
         self.is_over = False
         self._parser = EventParser(max_bytes)
 
