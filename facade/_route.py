@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import ssl
 from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -151,6 +150,8 @@ def check_proxy(name: str, given: Secret) -> Proxy:
 
 def _describe_proxy(given: Secret) -> Secret | str:
     """What describes a proxy, or what is wrong with it; it raises nothing, so that no traceback shows a password."""
+    from importlib.util import find_spec
+
     import httpx
 
     value = given.reveal()
