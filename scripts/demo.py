@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import facade
 from facade import archive, timeline
-from facade.commands._kinds import RUNS, STEPS
+from facade.commands._kinds import RUNS, STEPS, Kind
 from facade.commands._table import Table
 from facade.server import serve, write_sample
 
@@ -29,23 +31,24 @@ def main() -> None:
         thread_id = write_sample(database)
         with serve(database, assistant=True) as api_base, facade.Client("any key will do", api_base=api_base) as client:
             print(f"The runs of {thread_id}, read from {api_base}\n")
-            runs = []
-            table = Table(RUNS)
-            for run in client.runs.all(thread_id):
-                table.write(run.to_dict())
-                runs.append(run)
-            table.flush()
+            runs = list(client.runs.all(thread_id))
+            show(RUNS, runs)
             print("\nThe steps of these runs (some of the sample's runs and steps failed on purpose)\n")
-            table = Table(STEPS)
-            for step in client.steps.all(runs, include=facade.FILE_SEARCH_RESULT_CONTENT):
-                table.write(step.to_dict())
-            table.flush()
+            show(STEPS, client.steps.all(runs, include=facade.FILE_SEARCH_RESULT_CONTENT))
             PAGE.parent.mkdir(exist_ok=True)
             timeline.write(client, thread_id, to=PAGE, include=facade.FILE_SEARCH_RESULT_CONTENT)
             print(f"\nThe same to look at: {PAGE}")
             stream_a_run(client)
             report = archive.export(client, [thread_id], to=Path(folder) / "home.db")
         read_at_home(Path(folder) / "home.db", thread_id, report)
+
+
+def show(kind: Kind, items: Iterable[Any]) -> None:
+    """Prints a table of what is read, while it is read."""
+    table = Table(kind)
+    for item in items:
+        table.write(item.to_dict())
+    table.flush()
 
 
 def read_at_home(path: Path, thread_id: str, report: archive.Report) -> None:

@@ -53,9 +53,8 @@ def generate(spec: Path, package: Path) -> None:
     with contextlib.redirect_stdout(io.StringIO()):  # the generator prints where it writes
         findings = run_generator(config=config, custom_template_path=TEMPLATES)
     if findings:
-        raise GenerationError(
-            "\n".join(f"{f.level.value.lower()}: {f.header}: {f.detail or ''}".strip() for f in findings)
-        )
+        lines = [f"{each.level.value.lower()}: {each.header}: {each.detail or ''}".strip() for each in findings]
+        raise GenerationError("\n".join(lines))
     for module in TEMPLATES.glob("*.py"):
         shutil.copy(module, package)
     for file in package.rglob("*.py"):

@@ -15,10 +15,10 @@ import random
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 import tomllib
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,8 +59,7 @@ def sample(names: list[str], count: int) -> dict[str, list[MutationSpec]]:
         found = [item.mutations[0] for item in work.work_items]
     found = [mutant for mutant in found if not POINTLESS.fullmatch(mutant.operator_name)]
     found.sort(key=lambda mutant: (mutant.module_path, mutant.operator_name, mutant.occurrence))
-    chance = random.Random(count)  # noqa: S311  # the same each time
-    chance.shuffle(found)
+    random.Random(count).shuffle(found)  # noqa: S311  # the same each time
     places = {(each.module_path, each.start_pos, each.operator_name.partition("_")[0]): each for each in found}
     of_module = {
         name: [each for each in places.values() if each.module_path == Path(f"facade/{name}.py")] for name in names
@@ -73,6 +72,7 @@ def failure(names: list[str]) -> str:
     from cosmic_ray.testing import run_tests
     from cosmic_ray.work_item import TestOutcome
 
+    # The sync side is derived anew each time: of a mutant of the async one, and without it again.
     tests = dict.fromkeys(test for name in names for test in TESTS[name].split())
     paths = " ".join(re.sub(r"(\w+)(\S*)", r"tests/test_\1.py\2", test, count=1) for test in tests)
     command = f"ulimit -v 8000000; {PYTHON} scripts/unasync.py && {PYTHON} -m pytest -x -q {PYTEST} {paths}"
@@ -84,13 +84,9 @@ def survivor(name: str, mutant: MutationSpec) -> str:
     """Where a mutant that no test notices is and what it changes; nothing where one does."""
     from cosmic_ray.mutating import use_mutation
     from cosmic_ray.plugins import get_operator
-    from cosmic_ray.util import restore_contents
 
-    with ExitStack() as stack:
-        if name.startswith("_async/"):  # the tests begin with deriving the sync side
-            stack.enter_context(restore_contents(TREE / "facade" / f"{name.replace('_async', '_sync')}.py"))
-        operator = get_operator(mutant.operator_name)(**mutant.operator_args)
-        before, after = stack.enter_context(use_mutation(mutant.module_path, operator, mutant.occurrence))
+    operator = get_operator(mutant.operator_name)(**mutant.operator_args)
+    with use_mutation(mutant.module_path, operator, mutant.occurrence) as (before, after):
         if after is None or failure([name]):
             return ""
     changes = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
@@ -117,6 +113,7 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.modules or modules()) - TESTS.keys():
         raise SystemExit(f"no tests are named for {', '.join(sorted(unknown))}: scripts/mutants.toml")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's is ignored, which tests would inherit
     copy()
     began, total, lost = time.monotonic(), 0, 0
     chosen = sample(given.modules or modules(), given.sample)
@@ -126,8 +123,8 @@ def main() -> None:
         survivors = [told for mutant in mutants if (told := survivor(name, mutant))]
         total, lost = total + len(mutants), lost + len(survivors)
         print(f"{name}: {len(mutants) - len(survivors)} of {len(mutants)} noticed", *survivors, sep="\n", flush=True)
-    minutes = (time.monotonic() - began) / 60
-    print(f"{total - lost} of {total} mutants noticed ({(total - lost) / total:.1%}) in {minutes:.0f} minutes")
+    share, took_sec = (total - lost) / total, time.monotonic() - began
+    print(f"{total - lost} of {total} mutants noticed ({share:.1%}) in {took_sec / 60:.0f} minutes")
 
 
 if __name__ == "__main__":

@@ -137,11 +137,8 @@ def pin_file(spec: Path, output: Path, *, lists_all: bool) -> list[str]:
     counts = source["pinned"]
     said = f"{kept}: {counts['operations']} operations and {counts['components']} components"
     left = f"overlay.yaml has {len(placeless)} entries without a place in it, as it seems older than the last pinned:"
-    return [
-        f"{said} of {source['title']} {source['version']}",
-        *changes,
-        *([left + _named(placeless, lists_all)] if placeless else []),
-    ]
+    named = [left + _named(placeless, lists_all)] if placeless else []
+    return [f"{said} of {source['title']} {source['version']}", *changes, *named]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -149,9 +146,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Pin the subset of an OpenAPI description that is generated from.")
     parser.add_argument("spec", type=Path, help="a whole OpenAPI 3.0 or 3.1 description, YAML or JSON")
     parser.add_argument("--output", type=Path, default=FOLDER, help="where to write (default: the project's openapi/)")
-    parser.add_argument(
-        "--list-all", action="store_true", help="name every entry of the overlay that has no place, not only the first"
-    )
+    named = "name every entry of the overlay that has no place, not only the first"
+    parser.add_argument("--list-all", action="store_true", help=named)
     arguments = parser.parse_args(argv)
     try:
         print(*pin_file(arguments.spec, arguments.output, lists_all=arguments.list_all), sep="\n")

@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 from scripts.bench import harness
-from scripts.bench.harness import PEERS, PYTHON, ROOT, WORK, Numbers, Worker, in_turns, run, say, table
+from scripts.bench.harness import PEERS, PYTHON, ROOT, Numbers, Worker, in_turns, run, say, table
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- tables: made by `make bench` -->", "<!-- end of the tables -->"
@@ -74,19 +71,6 @@ def versions(skipped: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def plain_description() -> Path:
-    """The operations of the pinned spec as Perl's client takes them: OpenAPI 3.0, without schemas of answers."""
-    spec = json.loads((ROOT / "generated" / "openai_thread_runs_api" / "openapi.json").read_text("utf-8"))
-    paths = {
-        path: {"get": {**item["get"], "responses": {"200": {"description": ""}}}}
-        for path, item in spec["paths"].items()
-        if "get" in item
-    }
-    target = WORK / "description.json"
-    target.write_text(json.dumps({"openapi": "3.0.3", "info": spec["info"], "paths": paths}))
-    return target
-
-
 def ratios(costs: dict[Any, list[Numbers]]) -> dict[Any, tuple[float, float]]:
     """The median CPU time an object of each way, and the median of its ratios to the first way's in the same round."""
     first, *_ = costs.values()
@@ -118,9 +102,8 @@ def costs(workers: dict[str, Worker], base: Callable[..., str], plan: Plan, name
         say(title.format(plan.objects))
         ways = {name: partial(worker.do, task, address) for name, worker in workers.items()}
         found = ratios(in_turns(ways, plan.rounds))
-        columns[title.format(plan.objects)] = {
-            n: f"{ratio:.2f} ({cpu * 1e6:.3g} µs)" for n, (cpu, ratio) in found.items()
-        }
+        told = {name: f"{ratio:.2f} ({cpu * 1e6:.3g} µs)" for name, (cpu, ratio) in found.items()}
+        columns[title.format(plan.objects)] = told
     say("imports")
     loads = {name: partial(imported, IMPORTS[name]) for name in workers if name in IMPORTS}
     found = ratios(in_turns(loads, plan.rounds))
@@ -145,15 +128,8 @@ def fan_out(workers: dict[str, Worker], base: Callable[..., str], plan: Plan, na
     found = walls(in_turns(ways, plan.slow_rounds))
     loop = found.get(f"{names.get('openai')}, in a loop", next(iter(found.values())))
     rows = [[way, f"{wall:.2f} s", f"{loop / wall:.1f}"] for way, wall in found.items()]
-    of = "the SDK's loop" if "openai" in workers else "the loop"
-    return table(
-        [
-            f"{RUNS} runs of {STEPS} steps, {LATENCY_MS} ms an answer, concurrency {CONCURRENCY}",
-            "wall",
-            f"times as fast as {of}",
-        ],
-        rows,
-    )
+    title = f"{RUNS} runs of {STEPS} steps, {LATENCY_MS} ms an answer, concurrency {CONCURRENCY}"
+    return table([title, "wall", f"times as fast as the {'SDK' if 'openai' in workers else 'first'}'s loop"], rows)
 
 
 def side_by_side(worker: Worker, base: Callable[..., str], plan: Plan) -> str:
@@ -177,9 +153,8 @@ def memory(names: dict[str, str], present: Sequence[str], base: Callable[..., st
     for name in (name for name in MEMORY if name in present):
         say(f"memory of {name}")
         with Worker(name) as worker:
-            rows.append(
-                [names[name], *(f"{worker.do('steps', base(0, 1, n))['mib']:.1f} MiB" for n in (100, plan.streamed))]
-            )
+            sizes = [worker.do("steps", base(0, 1, count))["mib"] for count in (100, plan.streamed)]
+        rows.append([names[name], *(f"{size:.1f} MiB" for size in sizes)])
     return table(["largest resident memory of the process", "the first 100 steps", f"{plan.streamed:,} steps"], rows)
 
 
@@ -188,12 +163,9 @@ def measure(plan: Plan) -> str:
     begin = time.monotonic()
     skipped = harness.build()
     found = versions(skipped)
-    if not shutil.which("pwsh"):
-        skipped["PSOpenAI"] = "no PowerShell here"
     names = {name: title.format(**found) for name, title in NAMES.items() if name not in skipped}
     with harness.served() as base, ExitStack() as stack:
-        perl = ("perl", str(Path(__file__).with_name("worker.pl")), str(plain_description()))
-        workers = {n: stack.enter_context(Worker(n, *perl) if n == "perl" else Worker(n)) for n in names}
+        workers = {name: stack.enter_context(Worker(name)) for name in names}
         parts = [
             costs(workers, base, plan, names),
             fan_out(workers, base, plan, names),
@@ -214,11 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description="Measure what reading costs.")
     parser.add_argument("--quick", action="store_true", help="read less, and print only")
     quick = parser.parse_args(argv).quick
-    last = re.search(r"^Measured at .* in (\d+) s", PAGE.read_text("utf-8"), re.MULTILINE)
-    if quick:
-        say("this takes about a minute, after the first time")
-    else:
-        say(f"this takes about {round(int(last[1]) / 60) if last else 6} minutes, on a machine with nothing else to do")
+    say(f"this takes about {'a minute' if quick else '6 minutes'}, on a machine with nothing else to do")
     tables = measure(QUICK if quick else WHOLE)
     print(tables)
     if not quick:

@@ -76,13 +76,13 @@ class Worker:
     """A process that does tasks with one library; see worker.py.
 
     Args:
-        library: its name in libraries.py
-        command: what to run in the place of worker.py
+        library: its name in libraries.py; or "perl", for worker.pl
     """
 
-    def __init__(self, library: str, *command: str) -> None:
-        words = command or (PYTHON, "-m", "scripts.bench.worker", library)
-        self._process = started(*words, stdin=subprocess.PIPE)
+    def __init__(self, library: str) -> None:
+        python = (PYTHON, "-m", "scripts.bench.worker", library)
+        command = ("perl", "scripts/bench/worker.pl") if library == "perl" else python
+        self._process = started(*command, stdin=subprocess.PIPE)
 
     def do(self, task: str, *arguments: Any) -> Numbers:
         """What a task cost."""

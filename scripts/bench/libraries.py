@@ -166,12 +166,10 @@ class Facade(Library):
         return client.steps.get(RUN, step_id, thread_id=THREAD)
 
     def list_runs(self, client: Any) -> Iterator[Any]:
-        runs: Iterator[Any] = client.runs.all(THREAD)
-        return runs
+        return iter(client.runs.all(THREAD))
 
     def list_steps(self, client: Any, run_id: str) -> Iterator[Any]:
-        steps: Iterator[Any] = client.steps.all(run_id, thread_id=THREAD)
-        return steps
+        return iter(client.steps.all(run_id, thread_id=THREAD))
 
     def line(self, item: Any) -> str:
         return json.dumps(item.to_dict())
@@ -221,8 +219,7 @@ class OpenAI(Library):
         return iter(client.steps.list(run_id, thread_id=THREAD, limit=100, order="asc"))
 
     def line(self, item: Any) -> str:
-        text: str = item.to_json(indent=None)
-        return text
+        return str(item.to_json(indent=None))
 
     def export(self, base: str, to: str) -> int:
         with open(to, "w", encoding="utf-8") as out:

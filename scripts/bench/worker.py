@@ -22,9 +22,8 @@ def peak_mib() -> float:
     """The largest resident memory of this process; Linux's own figure leaves out what it was before `exec`."""
     status = Path("/proc/self/status")
     if status.exists():
-        return (
-            next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:")) / 1024
-        )
+        (kib,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(kib) / 1024
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return largest / 2**20 if sys.platform == "darwin" else largest / 1024
 

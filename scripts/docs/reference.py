@@ -39,7 +39,6 @@ MANY = 12
 """An enumeration longer than this is told below the table."""
 ARGUMENTS: dict[str, Any] = IDS | {
     "thread": "thread_bakery",
-    "run": "run_bakery_01",
     "metadata": {"counter": "back", "checked_by": "Ada"},
     "outputs": {"call_baguettes": {"free": 31}, "call_tuesday": {"eur": 4}},
     "limit": 5,

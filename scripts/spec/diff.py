@@ -34,11 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("spec", type=Path, help="an OpenAPI 3.0 or 3.1 description, whole or pinned, YAML or JSON")
     parser.add_argument("--base", type=Path, default=FOLDER / "openapi.yaml", help="compare with this instead")
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="how to print (default: text)")
-    parser.add_argument(
-        "--exit-code",
-        action="store_true",
-        help=f"end with {NOT_BREAKING} where something differs, with {BREAKING} where that is breaking",
-    )
+    codes = f"end with {NOT_BREAKING} where something differs, with {BREAKING} where that is breaking"
+    parser.add_argument("--exit-code", action="store_true", help=codes)
     arguments = parser.parse_args(argv)
     try:
         differences = describe(_pinned(arguments.base), _pinned(arguments.spec))

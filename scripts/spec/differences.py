@@ -41,9 +41,8 @@ class Difference(NamedTuple):
     @property
     def told(self) -> str:
         """The words, and whom it breaks something for, else whom it concerns."""
-        return (
-            f"{self.words} ({'breaks' if self.breaks else 'for'} {' and '.join(sorted(self.breaks or self.touches))})"
-        )
+        whom = " and ".join(sorted(self.breaks or self.touches))
+        return f"{self.words} ({'breaks' if self.breaks else 'for'} {whom})"
 
 
 def bump(differences: Iterable[Difference]) -> Bump:

@@ -7,6 +7,7 @@ in one way: `type: [string, 'null']` where a type is all there is to say, else `
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -66,21 +67,11 @@ def parameter(node: Any) -> dict[str, Any]:
     return part
 
 
-def request_body(node: Any) -> dict[str, Any]:
-    """Normalise a request body or a reference to one."""
-    return _part(node, "a request body")
-
-
 def response(node: Any, description: str = "Answer") -> dict[str, Any]:
     """Normalise a response or a reference to one; it gets `description`, since OpenAPI wants one."""
     part = _part(node, "a response")
     part.pop("links", None)
     return part if "$ref" in part else {"description": description, **part}
-
-
-def header(node: Any) -> dict[str, Any]:
-    """Normalise a header of a response or a reference to one."""
-    return _part(node, "a header")
 
 
 def schema(node: Any) -> dict[str, Any]:
@@ -222,8 +213,9 @@ def _part(node: Any, what: str) -> dict[str, Any]:
     return result
 
 
-def _media_type(node: Any) -> dict[str, Any]:
-    return _part(node, "a media type")
+request_body = partial(_part, what="a request body")
+header = partial(_part, what="a header")
+_media_type = partial(_part, what="a media type")
 
 
 def _without_prose(node: dict[str, Any]) -> dict[str, Any]:

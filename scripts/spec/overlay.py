@@ -41,9 +41,8 @@ def apply_overlay(document: dict[str, Any], overlay: dict[str, Any]) -> tuple[di
             raise SpecError(f"an overlay action without a target: {action!r}")
         removes: bool = action.get("remove") is True
         if ("update" in action) == removes or action.keys() - {"target", "description", "update", "remove"}:
-            raise SpecError(
-                f"the overlay entry {target}: it needs a target, an update or `remove: true`, and nothing else"
-            )
+            wanted = "it needs a target, an update or `remove: true`, and nothing else"
+            raise SpecError(f"the overlay entry {target}: {wanted}")
         places = find(target, document)
         for node in reversed(places):  # an item of a list goes before those in front of it change their places
             if removes:

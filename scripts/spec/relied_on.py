@@ -34,30 +34,9 @@ SENT: dict[str, list[Any]] = {
 }
 
 
-def _typed(**names: str) -> dict[str, str]:
-    return {name: type_ for type_, each in names.items() for name in each.split()}
-
-
-# Fields that the facade reads, by the resource that answers with them, and the JSON type that each must be able to be;
-# `=` begins a value that it must be able to have.
-_PAGE = _typed(array="data", boolean="has_more", string="first_id last_id")
-_ANY = _typed(string="id", integer="created_at")
-_WORK = _ANY | _typed(
-    string="thread_id status last_error.code", integer="completed_at failed_at cancelled_at usage.total_tokens"
-)
-_STEP = _typed(
-    string="run_id type step_details.tool_calls[].type",
-    integer="expired_at",
-    # The path that `include[]` names; the server leaves out what it leads to.
-    array="step_details.tool_calls[].file_search.results[].content",
-)
-FIELDS = {
-    "runs": _WORK | _typed(string="model incomplete_details.reason", integer="started_at") | {"object": "=thread.run"},
-    "steps": _WORK | _STEP | {"object": "=thread.run.step"},
-    "messages": _ANY | _typed(string="thread_id run_id", array="content") | {"object": "=thread.message"},
-    "threads": _ANY | {"object": "=thread"},
-    "assistants": _ANY | {"object": "=assistant"},
-}
+# Fields that it reads; that file says how they are written.
+FIELDS: dict[str, dict[str, str]] = load(Path(__file__).with_suffix(".yaml"))
+_PAGE = FIELDS.pop("page")
 
 
 def missing(document: dict[str, Any]) -> list[str]:
