@@ -73,7 +73,8 @@ class Endpoint:
         if path[2] == "messages":
             return 200, self.page(f"msg_{thread}", options.messages, lambda n: message_text(thread, n), query)
         if len(path) == 3:
-            return 200, self.page(f"run_{thread}", options.runs, lambda n: run_text(thread, n), query)
+            status = ["completed"] * (options.runs - options.going_on) + ["in_progress"] * options.going_on
+            return 200, self.page(f"run_{thread}", options.runs, lambda n: run_text(thread, n, status[n]), query)
         run = int(path[3].rpartition("_")[2])
         if len(path) == 5:
             prefix = f"step_{thread}_{run}"
@@ -132,7 +133,15 @@ class Endpoint:
 async def main() -> None:
     """Serve until stopped."""
     parser = argparse.ArgumentParser()
-    for name, default in (("threads", 2), ("runs", 3), ("steps", 3), ("messages", 2), ("fail-every", 0), ("seed", 1)):
+    for name, default in (
+        ("threads", 2),
+        ("runs", 3),
+        ("steps", 3),
+        ("messages", 2),
+        ("fail-every", 0),
+        ("seed", 1),
+        ("going-on", 0),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--latency-ms", type=float, default=0)
     endpoint = Endpoint(parser.parse_args())

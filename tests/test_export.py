@@ -294,6 +294,7 @@ class TestGoingOn:
         client = client_of(server)
         report = archive.export(client, "thread_1", to)
         assert (report.unfinished, report.errors, report.complete) == (("run_thread_1_2",), {}, False)
+        assert report.statuses == {"run_thread_1_2": "in_progress"}
         server.forget()
         having["/threads/thread_1/runs"][2] = {**going_on, "status": "completed"}
         having["/threads/thread_1/runs/run_thread_1_2/steps"] = steps(2, "run_thread_1_2")

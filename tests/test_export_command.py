@@ -16,6 +16,7 @@ from typing import Any
 
 import endpoint
 import pytest
+from shell import Cli
 from wire import HANG, Serve, error, library, until
 
 from facade import archive
@@ -73,6 +74,21 @@ def run(url: str, *words: str, stdin: str = "", **options: Any) -> tuple[int, st
     return process.returncode, out, err
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """As `run`, in this process, where a process of its own would show nothing more."""
+
+    def run_here(url: str, *words: str, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_API_BASE", url)
+        return Cli(monkeypatch, capsys)("export", *words, stdin=stdin)
+
+    return run_here
+
+
+Here = Callable[..., tuple[int, str, str]]
+
+
 def kept(path: Path, kind: str) -> dict[str, str]:
     """What an archive has, read by nothing of ours."""
     connection = sqlite3.connect(path)
@@ -117,11 +133,15 @@ def test_killed_and_failing_it_ends_whole(endpoint_of: Callable[..., Server], tm
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("waits_for", "number", "code", "word"),
+    [
+        ("answers", signal.SIGTERM, 143, "terminated"),
+        ("retry", signal.SIGINT, 130, "interrupted"),
+        ("connection", signal.SIGINT, 130, "interrupted"),
+    ],
 )
-@pytest.mark.parametrize("waits_for", ["answers", "retry", "connection"])
 def test_signals_end_it_soon(
-    serve: Serve, tmp_path: Path, number: signal.Signals, code: int, word: str, waits_for: str
+    serve: Serve, tmp_path: Path, waits_for: str, number: signal.Signals, code: int, word: str
 ) -> None:
     """With one line, whatever it waits for; what has arrived is kept."""
     having = {
@@ -144,7 +164,7 @@ def test_signals_end_it_soon(
     assert archive.verify(tmp_path / "a.db").complete is False
 
 
-def test_a_full_disk_is_one_line(endpoint_of: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line(endpoint_of: Callable[..., Server], here: Here, tmp_path: Path) -> None:
     """And it goes on when there is room."""
     server = endpoint_of("--threads", "1", "--runs", "20", "--steps", "20")
 
@@ -155,11 +175,11 @@ def test_a_full_disk_is_one_line(endpoint_of: Callable[..., Server], tmp_path: P
     assert (code, err.count("\n")) == (1, 1)
     assert "cannot be written" in err
     assert archive.verify(tmp_path / "a.db").complete is False
-    assert run(server.url, "thread_0", "--to", str(tmp_path / "a.db"))[0] == 0
+    assert here(server.url, "thread_0", "--to", str(tmp_path / "a.db"))[0] == 0
     assert archive.verify(tmp_path / "a.db").complete
 
 
-def test_threads_from_standard_input_and_files(endpoint_of: Callable[..., Server], tmp_path: Path) -> None:
+def test_threads_from_standard_input_and_files(endpoint_of: Callable[..., Server], here: Here, tmp_path: Path) -> None:
     """Blank lines and what comes twice are passed over; bad lines are named, the rest is read, and the code is 2."""
     server = endpoint_of("--threads", "3")
     to = str(tmp_path / "a.db")
@@ -170,55 +190,56 @@ def test_threads_from_standard_input_and_files(endpoint_of: Callable[..., Server
         '{"id": "run_2_0", "thread_id": "thread_2"}',
     ]
     good = "\r\n".join([*lines, "thread_0"])
-    code, out, err = run(server.url, "--to", to, stdin=good)
+    code, out, err = here(server.url, "--to", to, stdin=good)
     assert (code, err) == (0, "")
     assert "3 threads" in out
     (tmp_path / "ids").write_text("thread_0\nrun_1\n{\nthread_1 thread_2\nthread_2")
     before = server.count()
-    code, out, err = run(server.url, "--to", to, "--threads-from", str(tmp_path / "ids"))
+    code, out, err = here(server.url, "--to", to, "--threads-from", str(tmp_path / "ids"))
     assert code == 2
     assert [f"line {number} of" in err for number in (1, 2, 3, 4, 5)] == [False, True, True, True, False]
     assert server.count() == before + 4
-    code, _, err = run(server.url, "--to", to, "--threads-from", "-", stdin="thread_1\n")
+    code, _, err = here(server.url, "--to", to, "--threads-from", "-", stdin="thread_1\n")
     assert (code, err) == (0, "")
-    code, _, err = run(server.url, "--to", to, "--threads-from", str(tmp_path / "none"))
+    code, _, err = here(server.url, "--to", to, "--threads-from", str(tmp_path / "none"))
     assert (code, "cannot be read" in err) == (2, True)
 
 
-def test_what_could_not_be_read_is_named(endpoint_of: Callable[..., Server], tmp_path: Path) -> None:
-    """On standard error, with exit code 15."""
-    server = endpoint_of("--threads", "1")
-    code, out, err = run(server.url, "thread_0", "thread_8", "--to", str(tmp_path / "a.db"))
+def test_what_could_not_be_read_is_named(endpoint_of: Callable[..., Server], here: Here, tmp_path: Path) -> None:
+    """On standard error, with exit code 15; runs that have not ended, with their statuses."""
+    server = endpoint_of("--threads", "1", "--going-on", "2")
+    code, out, err = here(server.url, "thread_0", "thread_8", "--to", str(tmp_path / "a.db"))
     assert code == 15
     assert "thread_8: 404" in err
     assert "thread_0" not in err
+    assert "2 runs have not ended (2 in_progress): run_0_1, run_0_2" in out
     assert "not complete" in out
 
 
-def test_all_threads_and_options(endpoint_of: Callable[..., Server], tmp_path: Path) -> None:
+def test_all_threads_and_options(endpoint_of: Callable[..., Server], here: Here, tmp_path: Path) -> None:
     """The options of the function."""
     server = endpoint_of("--threads", "3")
     words = ["--all-threads", "--no-messages", "--no-assistants", "--concurrency", "2", "--max-rate", "500"]
-    code, out, err = run(server.url, "--to", str(tmp_path / "a.db"), *words, "--include", "x")
+    code, out, err = here(server.url, "--to", str(tmp_path / "a.db"), *words, "--include", "x")
     assert (code, err) == (0, "")
     assert "3 threads, 0 messages, 9 runs, 27 steps, 0 assistants" in out
 
 
-def test_other_codes(endpoint_of: Callable[..., Server], serve: Serve, tmp_path: Path) -> None:
+def test_other_codes(endpoint_of: Callable[..., Server], here: Here, serve: Serve, tmp_path: Path) -> None:
     """5 for a refused key, 16 for what is no archive, 17 for one that is being written, 2 for another server."""
     to = tmp_path / "a.db"
     server = endpoint_of("--threads", "1")
-    assert run(serve(error(401)).url, "thread_0", "--to", str(tmp_path / "b.db"))[0] == 5
+    assert here(serve(error(401)).url, "thread_0", "--to", str(tmp_path / "b.db"))[0] == 5
     (tmp_path / "diary").write_text("dear diary")
-    assert run(server.url, "thread_0", "--to", str(tmp_path / "diary"))[0] == 16
-    assert run(server.url, "thread_0", "--to", str(to))[0] == 0
+    assert here(server.url, "thread_0", "--to", str(tmp_path / "diary"))[0] == 16
+    assert here(server.url, "thread_0", "--to", str(to))[0] == 0
     with archive._store.Store(to) as store, store.writing():
-        assert run(server.url, "thread_0", "--to", str(to))[0] == 17
+        assert here(server.url, "thread_0", "--to", str(to))[0] == 17
     other = endpoint_of("--threads", "1")
-    code, _, err = run(other.url, "thread_0", "--to", str(to))
+    code, _, err = here(other.url, "thread_0", "--to", str(to))
     assert (code, "--merge" in err) == (2, True)
-    assert run(other.url, "thread_0", "--to", str(to), "--merge")[0] == 0
-    code, _, err = run(server.url, "thread_0", "--to", str(tmp_path / "no" / "a.db"))
+    assert here(other.url, "thread_0", "--to", str(to), "--merge")[0] == 0
+    code, _, err = here(server.url, "thread_0", "--to", str(tmp_path / "no" / "a.db"))
     assert (code, err.count("\n")) == (2, 1)
     assert "there is no folder" in err
 

@@ -246,6 +246,7 @@ def _together(done: Iterable[_Done], began_at: float) -> Report:
         seconds=time.monotonic() - began_at,
         errors={thread: error for report in reports for thread, error in report.errors.items()},
         unfinished=tuple(run_id for report in reports for run_id in report.unfinished),
+        statuses={run_id: status for report in reports for run_id, status in report.statuses.items()},
         complete=all(report.complete for report in reports),
     )
 

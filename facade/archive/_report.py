@@ -27,6 +27,7 @@ class Report:
         errors: what kept a thread from being read to its end, by the thread's id
         unfinished: the ids of the runs that are not whole: they were still going on when they were read, or their
             steps could not be read to the end
+        statuses: of each of these runs, as last read; None where it has none that is text
         complete: whether nothing is missing of all that was asked for
         files: how many files' contents the archive has
         done, expected: in a report so far, how many objects and lists were read to their ends, of about how many
@@ -47,6 +48,7 @@ class Report:
     files: int = 0
     done: int = 0
     expected: int = 0
+    statuses: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def counted(store: Store) -> dict[str, int]:
@@ -67,13 +69,12 @@ def recorded_errors(store: Store) -> dict[str, APIError]:
     return {thread_id: APIError(error or "It could not be read.") for thread_id, error in reversed(rows)}
 
 
-def unfinished_runs(store: Store) -> tuple[str, ...]:
-    """The ids of the runs whose steps are not known to be whole."""
-    rows = store.rows(
-        "SELECT id FROM runs WHERE NOT EXISTS (SELECT 1 FROM lists WHERE kind = 'steps' AND state = 'complete'"
+def unfinished_runs(store: Store) -> list[tuple[str, str | None]]:
+    """The ids of the runs whose steps are not known to be whole, with their statuses."""
+    return store.rows(
+        "SELECT id, status FROM runs WHERE NOT EXISTS (SELECT 1 FROM lists WHERE kind = 'steps' AND state = 'complete'"
         " AND lists.thread_id = runs.thread_id AND lists.run_id = runs.id) ORDER BY key"
     )
-    return tuple(run_id for (run_id,) in rows)
 
 
 def report_of(
@@ -106,7 +107,8 @@ def report_of(
         bytes=size,
         seconds=seconds,
         errors=recorded if errors is None else errors,
-        unfinished=unfinished,
+        unfinished=tuple(run_id for run_id, _ in unfinished),
+        statuses=dict(unfinished),
         files=files,
         complete=not (recorded or unfinished or pending or store.meta("export_state") == UNDER_WAY),
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from facade.archive import Report
+from facade.archive._schema import FINISHED
 from facade.commands._output import number_of
 
 
@@ -12,8 +15,21 @@ def contents(report: Report) -> str:
     return ", ".join(number_of(getattr(report, kind), kind) for kind in kinds)
 
 
-def unfinished(report: Report) -> str:
-    """The runs that are not whole; the first of them by name."""
-    shown = ", ".join(report.unfinished[:5]) + (", …" if report.unfinished[5:] else "")
-    have = "has" if len(report.unfinished) == 1 else "have"
-    return f"{number_of(len(report.unfinished), 'runs')} {have} not ended, or not all steps are here: {shown}"
+def unfinished(report: Report) -> list[str]:
+    """The runs that are not whole, and why; the first of them by name."""
+    going_on = [run_id for run_id in report.unfinished if report.statuses.get(run_id) not in FINISHED]
+    ended = [run_id for run_id in report.unfinished if run_id not in set(going_on)]
+    statuses = Counter(report.statuses.get(run_id) or "of no status" for run_id in going_on)
+    counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+    lines = []
+    if going_on:
+        have = "has" if len(going_on) == 1 else "have"
+        lines.append(f"{number_of(len(going_on), 'runs')} {have} not ended ({counts}): {_named(going_on)}")
+    if ended:
+        whose = "1 run that has" if len(ended) == 1 else f"{len(ended):,} runs that have"
+        lines.append(f"Not all steps are here of {whose} ended: {_named(ended)}")
+    return lines
+
+
+def _named(ids: list[str]) -> str:
+    return ", ".join(ids[:5]) + (", …" if ids[5:] else "")

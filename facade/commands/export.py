@@ -162,7 +162,7 @@ def _summarize(report: Report, to: str, base: str) -> None:
         f"{to} has {contents(report)}: {Path(to).stat().st_size:,} bytes.",
     ]
     if report.unfinished:
-        lines.append(unfinished(report))
+        lines += unfinished(report)
         lines.append("The next export reads these again.")
     lines.append("It is complete." if report.complete else "It is not complete.")
     host = urlsplit(base).hostname or ""

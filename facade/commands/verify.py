@@ -20,8 +20,7 @@ def verify(file: str) -> None:
     """
     report = archive.verify(file)
     lines = [f"{file} is consistent: {contents(report)}; {report.bytes:,} bytes."]
-    if report.unfinished:
-        lines.append(unfinished(report))
+    lines += unfinished(report)
     lines += [f"{thread_id}: {error}" for thread_id, error in report.errors.items()]
     lines.append("It is complete." if report.complete else "It is not complete: export goes on.")
     click.echo("\n".join(_output.one_line(line) for line in lines))
