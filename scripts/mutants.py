@@ -123,8 +123,8 @@ def main() -> None:
         survivors = [told for mutant in mutants if (told := survivor(name, mutant))]
         total, lost = total + len(mutants), lost + len(survivors)
         print(f"{name}: {len(mutants) - len(survivors)} of {len(mutants)} noticed", *survivors, sep="\n", flush=True)
-    told = f"{total - lost} of {total} mutants noticed ({(total - lost) / total:.1%})"
-    print(f"{told}, in {(time.monotonic() - began) / 60:.0f} minutes")
+    minutes = (time.monotonic() - began) / 60
+    print(f"{total - lost} of {total} mutants noticed ({1 - lost / total:.1%}), in {minutes:.0f} minutes")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -30,6 +31,7 @@ from wire import (
     Request,
     Script,
     Serve,
+    Server,
     a_page,
     a_run,
     answer,
@@ -694,10 +696,9 @@ class TestForkedWalks:
         "raises": "raise SystemExit(0)",
     }
 
-    @pytest.mark.parametrize(("how", "many"), [("closes it", False), *((how, True) for how in LEAVING)])
-    def test_child_leaves(self, serve: Serve, how: str, many: bool) -> None:
-        """Whatever a child does to end its parent's walk, the parent's goes on to its end."""
-        server = serve(eight_pages)
+    @staticmethod
+    def forked(server: Server, many: bool, in_child: str) -> tuple[list[str], str]:
+        """What a program prints that forks within a walk and ends it in the parent, and its errors."""
         threads = [f"thread_{n}" for n in range(6)] if many else "thread_1"
         text = f"""
         import gc
@@ -706,7 +707,7 @@ class TestForkedWalks:
         next(walk)
         child = os.fork()
         if child == 0:
-            {self.LEAVING[how]}
+{textwrap.indent(textwrap.dedent(in_child), " " * 12)}
             sys.exit(0)
         status = os.waitpid(child, 0)[1]
         print(status, 1 + len(list(walk)))
@@ -714,33 +715,27 @@ class TestForkedWalks:
         """
         with program(server, text, warnings="ignore") as process:
             output, errors = process.communicate(timeout=30)
-        assert output.split() == ["0", "48" if many else "8"], errors
+        return output.split(), errors
+
+    @pytest.mark.parametrize(("how", "many"), [("closes it", False), *((how, True) for how in LEAVING)])
+    def test_child_leaves(self, serve: Serve, how: str, many: bool) -> None:
+        """Whatever a child does to end its parent's walk, the parent's goes on to its end."""
+        printed, errors = self.forked(serve(eight_pages), many, self.LEAVING[how])
+        assert printed == ["0", "48" if many else "8"], errors
         assert "Traceback" not in errors
 
     @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
     def test_child_goes_on(self, serve: Serve, many: bool) -> None:
         """A child that goes on with its parent's walk over many is told that it cannot; the parent can."""
-        server = serve(eight_pages)
-        threads = [f"thread_{n}" for n in range(6)] if many else "thread_1"
-        text = f"""
-        client = facade.Client(api_base=BASE)
-        walk = client.runs.all({threads!r}, concurrency=6)
-        next(walk)
-        child = os.fork()
-        if child == 0:
-            try:
-                count = 1 + len(list(walk))
-                print(count, flush=True)
-            except (RuntimeError, facade.APIError) as error:
-                print("process" in str(error), flush=True)
-            os._exit(0)
-        os.waitpid(child, 0)
-        print(1 + len(list(walk)))
+        going_on = """
+        try:
+            print(1 + len(list(walk)), flush=True)
+        except (RuntimeError, facade.APIError) as error:
+            print("process" in str(error), flush=True)
+        os._exit(0)
         """
-        with program(server, text, warnings="ignore") as process:
-            output, errors = process.communicate(timeout=30)
-        child, parent = output.split()
-        assert parent == ("48" if many else "8"), errors
+        (child, status, parent), errors = self.forked(serve(eight_pages), many, going_on)
+        assert (status, parent) == ("0", "48" if many else "8"), errors
         assert child == "True" or (not many and child == "8")  # one list alone may go on
 
 

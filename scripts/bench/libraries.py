@@ -241,8 +241,7 @@ class Azure(Library):
 
     def connect(self, base: str) -> Any:
         credential = import_module("azure.core.credentials").AzureKeyCredential(KEY)
-        policies = import_module("azure.core.pipeline.policies")
-        policy = policies.AzureKeyCredentialPolicy(credential, "api-key")
+        policy = import_module("azure.core.pipeline.policies").AzureKeyCredentialPolicy(credential, "api-key")
         return self.module.AgentsClient(base, credential, authentication_policy=policy)
 
     def get(self, client: Any, step_id: str) -> Any:
