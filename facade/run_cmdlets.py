@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, Unpack, overload
 
 from facade._arguments import RunLike, ThreadLike, field, run_key
-from facade._failure_log import warn_of
-from facade._life.answering import submission
+from facade._life.answering import submission, submitting
 from facade._life.bodies import NewThreadFields, RunFields
-from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, wait_for, waiting
+from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, settling, wait_for, waiting
 from facade._options import refuse_unknown
 from facade._sync.streams import RunStream
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
@@ -193,9 +192,7 @@ def wait_thread_run(
 
     runs = make_client(wait_thread_run, options).runs
     wait = wait_for(run_id, thread_id, runs._settings.limits, poll_interval_sec)
-    run = runs._carry_out(waiting(wait._replace(goes_on=goes_on)))
-    warn_of(run)
-    return run
+    return runs._carry_out(settling(waiting(wait._replace(goes_on=goes_on))))
 
 
 def _statuses(name: str, given: str | Collection[str]) -> list[str]:
@@ -240,7 +237,7 @@ def submit_tool_output(
     runs = make_client(submit_tool_output, options).runs
     given = submission("outputs", run_id, thread_id, tool_output, is_stream=stream, name="tool_output")
     limits = runs._settings.limits
-    return RunStream(runs, given.call, limits, given.key) if stream else runs._submit(given, limits)
+    return RunStream(runs, given.call, limits, given.key) if stream else runs._carry_out(submitting(given, limits))
 
 
 spell_out(stop_thread_run)

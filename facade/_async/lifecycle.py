@@ -9,12 +9,11 @@ from facade import _operations
 from facade._arguments import RunKey, RunLike, ThreadLike, run_key
 from facade._async.resource import AsyncResource
 from facade._async.streams import AsyncRunStream
-from facade._exchange import Call, Deadline, Pause
-from facade._failure_log import warn_of
-from facade._life.answering import Submission, cancelling, processing, submission, submitting
+from facade._exchange import Call, Pause
+from facade._life.answering import cancelling, processing, submission, submitting
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
-from facade._life.waiting import Ask, Steps, check_ended, wait_for, waiting
-from facade._options import LimitOptions, Limits
+from facade._life.waiting import Ask, Steps, settling, wait_for, waiting
+from facade._options import LimitOptions
 from openai_thread_runs_api import models
 
 
@@ -103,7 +102,7 @@ class AsyncRunLife(AsyncResource):
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
         given = submission("outputs", run, thread_id, outputs)
-        return await self._submit(given, self._limits("submit_tool_outputs", options))
+        return await self._carry_out(submitting(given, self._limits("submit_tool_outputs", options)))
 
     async def submit_tool_approvals(
         self,
@@ -122,7 +121,7 @@ class AsyncRunLife(AsyncResource):
         """
         given = submission("approvals", run, thread_id, approvals)
         del approvals  # they may hold tokens, which no traceback is to show
-        return await self._submit(given, self._limits("submit_tool_approvals", options))
+        return await self._carry_out(submitting(given, self._limits("submit_tool_approvals", options)))
 
     async def wait(
         self,
@@ -152,7 +151,7 @@ class AsyncRunLife(AsyncResource):
             RunFailedError: with `check`.
         """
         wait = wait_for(run, thread_id, self._limits("wait", options), poll_sec, cancel_on_timeout)
-        return _settled(await self._carry_out(waiting(wait)), check)
+        return await self._carry_out(settling(waiting(wait), check))
 
     async def process(
         self,
@@ -191,7 +190,7 @@ class AsyncRunLife(AsyncResource):
         """
         wait = wait_for(run, thread_id, self._limits("process", options), poll_sec, cancel_on_timeout)
         steps = processing(wait, functions, approve, max_turns, report_errors)
-        return _settled(await self._carry_out(steps), check)
+        return await self._carry_out(settling(steps, check))
 
     def stream(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> AsyncRunStream:
         """Starts an assistant on a thread, and gives what happens as it happens (operation createRun).
@@ -227,9 +226,6 @@ class AsyncRunLife(AsyncResource):
     ) -> AsyncRunStream:
         return AsyncRunStream(self, call, self._limits(method, options), run)
 
-    async def _submit(self, given: Submission, limits: Limits) -> models.RunObject:
-        return await self._carry_out(submitting(given, limits, Deadline(limits.deadline_sec)))
-
     async def _carry_out(self, steps: Steps) -> models.RunObject:
         """Does step by step what follows or changes a run."""
         from facade._network_async import async_pause, settle
@@ -251,10 +247,3 @@ class AsyncRunLife(AsyncResource):
         except StopIteration as end:
             run: models.RunObject = end.value
             return run
-
-
-def _settled(run: models.RunObject, check: bool) -> models.RunObject:
-    warn_of(run)
-    if check:
-        check_ended(run)
-    return run

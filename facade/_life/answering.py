@@ -174,21 +174,20 @@ def submission(
     return Submission(call, key, frozenset(answers))
 
 
-def submitting(submitted: Submission, limits: Limits, deadline: Deadline) -> Steps:
+def submitting(given: Submission, limits: Limits, deadline: Deadline | None = None) -> Steps:
     """Submits answers once; where that failed and it is not known what came of it, reads the run once."""
-    is_done = partial(waits_no_more, submitted.ids)
-    return _writing(Ask(submitted.call, limits, deadline), submitted.key, is_ambiguous, is_done)
+    ask = Ask(given.call, limits, deadline or Deadline(limits.deadline_sec))
+    return _writing(ask, given.key, is_ambiguous, partial(waits_no_more, given.ids))
 
 
 def cancelling(key: RunKey, limits: Limits) -> Steps:
     """Asks for a run to be stopped; where a repetition is refused the first one may have done it."""
+
+    def is_repeated(error: APIError) -> bool:
+        return isinstance(error, BadRequestError) and error.attempts > 1
+
     ask = Ask(_operations.cancel_run(key), limits, Deadline(limits.deadline_sec))
-    return _writing(
-        ask,
-        key,
-        lambda error: isinstance(error, BadRequestError) and error.attempts > 1,
-        lambda run: run.status in (*ENDED, "cancelling"),
-    )
+    return _writing(ask, key, is_repeated, lambda run: run.status in (*ENDED, "cancelling"))
 
 
 def _writing(
@@ -208,8 +207,8 @@ def _writing(
             return run
         except APIError as error:
             failure = error
-        if may_be_done(failure):
-            with contextlib.suppress(APIError):
+        with contextlib.suppress(APIError):
+            if may_be_done(failure):
                 run = yield Ask(_operations.get_run(*key), ask.limits._replace(max_retry_count=0), ask.deadline)
                 if is_done(run):
                     return run

@@ -14,9 +14,8 @@ from facade._options import LimitOptions, refuse_unknown
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
 
-MAX_METADATA = 16
-MAX_METADATA_KEY = 64
-MAX_METADATA_VALUE = 512
+MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
+"""How many pairs metadata may have, and how many characters their keys and values."""
 
 
 class ThreadRunFields(LimitOptions, total=False):
@@ -124,39 +123,32 @@ def as_json(name: str, value: Any, *, ascii_only: bool = True) -> str:
     """
     try:
         return json.dumps(value, allow_nan=False, default=_plain, ensure_ascii=ascii_only)
-    except TypeError as error:
-        problem: Exception = TypeError(f"{name} cannot be sent: {error}")
-    except RecursionError:
-        problem = ValueError(f"{name} cannot be sent: it is nested too deep")
-    except ValueError as error:
-        problem = ValueError(f"{name} cannot be sent: {error}")
-    raise problem
+    except (TypeError, ValueError, RecursionError) as error:
+        kind, problem = TypeError if isinstance(error, TypeError) else ValueError, str(error)
+    raise kind(f"{name} cannot be sent: {problem}")
 
 
 def _plain(value: Any) -> Any:
     """What `json` does not know by itself."""
     from openai_thread_runs_api.model_base import Model
 
-    if isinstance(value, Model):
-        return value.to_dict()
-    if isinstance(value, Mapping):
+    if isinstance(value, (Model, Mapping)):
         return dict(value)
     raise TypeError(f"JSON has no form for a {type(value).__name__}")
 
 
 def read_mapping(name: str, value: Any) -> dict[str, Any]:
-    """A mapping, or a model, with strs as keys.
+    """A mapping with strs as keys.
 
     Raises:
         TypeError: it is none.
     """
-    if not isinstance(value, Mapping) and not hasattr(value, "to_dict"):
+    if not isinstance(value, Mapping):
         raise TypeError(f"{name} is a mapping, not {type(value).__name__}")
-    items = dict(value) if isinstance(value, Mapping) else value.to_dict()
-    for key in items:
+    for key in value:
         if not isinstance(key, str):
             raise TypeError(f"the keys of {name} are strs, not {type(key).__name__}")
-    return items
+    return dict(value)
 
 
 def check_metadata(name: str, value: Any) -> None:
@@ -168,16 +160,14 @@ def check_metadata(name: str, value: Any) -> None:
     if value is None:
         return
     pairs = read_mapping(name, value)
-    if len(pairs) > MAX_METADATA:
-        raise ValueError(f"{name} has {len(pairs)} pairs; there may be {MAX_METADATA}")
+    if len(pairs) > MAX_PAIRS:
+        raise ValueError(f"{name} has {len(pairs)} pairs; there may be {MAX_PAIRS}")
     for key, text in pairs.items():
         if not isinstance(text, str):
             raise TypeError(f"the values of {name} are strs; that of {key[:80]!r} is a {type(text).__name__}")
-        if len(key) > MAX_METADATA_KEY or len(text) > MAX_METADATA_VALUE:
-            raise ValueError(
-                f"{name} has a key or value that is too long ({key[:80]!r}); "
-                f"a key may have {MAX_METADATA_KEY} characters, a value {MAX_METADATA_VALUE}"
-            )
+        if len(key) > MAX_KEY or len(text) > MAX_VALUE:
+            limit = f"a key may have {MAX_KEY} characters, a value {MAX_VALUE}"
+            raise ValueError(f"{name} has a key or value that is too long ({key[:80]!r}); {limit}")
 
 
 def secrets_in(body: bytes) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
 from facade._exchange import MAX_WAIT_SEC, NO_DEADLINE, Call, Clock, Deadline, Pause, is_throttled, one_line
+from facade._failure_log import warn_of
 from facade._options import MAX_SEC, Limits
 from facade.errors import (
     APIConnectionError,
@@ -192,14 +193,16 @@ def _may_pass(error: APIError) -> bool:
     return isinstance(error, APIConnectionError)
 
 
-def check_ended(run: RunObject) -> None:
-    """Raises where a run has ended without being completed.
+def settling(steps: Steps, check: bool = False) -> Steps:
+    """Follows a run to its rest; a log warning says where it failed.
 
     Raises:
-        RunFailedError: with the run.
+        RunFailedError: with `check`, where it has ended without being completed; with the run.
     """
-    if run.status not in ENDED or run.status == "completed":
-        return
+    run = yield from steps
+    warn_of(run)
+    if not check or run.status not in ENDED or run.status == "completed":
+        return run
     details = (run._json.get("last_error"), run._json.get("incomplete_details"))
     said = [field(each, name) for name in ("code", "reason", "message") for each in details]
     words = [word for word in said if isinstance(word, str)]

@@ -8,12 +8,11 @@ from typing import Any, Unpack
 
 from facade import _operations
 from facade._arguments import RunKey, RunLike, ThreadLike, run_key
-from facade._exchange import Call, Deadline, Pause
-from facade._failure_log import warn_of
-from facade._life.answering import Submission, cancelling, processing, submission, submitting
+from facade._exchange import Call, Pause
+from facade._life.answering import cancelling, processing, submission, submitting
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
-from facade._life.waiting import Ask, Steps, check_ended, wait_for, waiting
-from facade._options import LimitOptions, Limits
+from facade._life.waiting import Ask, Steps, settling, wait_for, waiting
+from facade._options import LimitOptions
 from facade._sync.resource import Resource
 from facade._sync.streams import RunStream
 from openai_thread_runs_api import models
@@ -104,7 +103,7 @@ class RunLife(Resource):
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
         given = submission("outputs", run, thread_id, outputs)
-        return self._submit(given, self._limits("submit_tool_outputs", options))
+        return self._carry_out(submitting(given, self._limits("submit_tool_outputs", options)))
 
     def submit_tool_approvals(
         self,
@@ -123,7 +122,7 @@ class RunLife(Resource):
         """
         given = submission("approvals", run, thread_id, approvals)
         del approvals  # they may hold tokens, which no traceback is to show
-        return self._submit(given, self._limits("submit_tool_approvals", options))
+        return self._carry_out(submitting(given, self._limits("submit_tool_approvals", options)))
 
     def wait(
         self,
@@ -153,7 +152,7 @@ class RunLife(Resource):
             RunFailedError: with `check`.
         """
         wait = wait_for(run, thread_id, self._limits("wait", options), poll_sec, cancel_on_timeout)
-        return _settled(self._carry_out(waiting(wait)), check)
+        return self._carry_out(settling(waiting(wait), check))
 
     def process(
         self,
@@ -192,7 +191,7 @@ class RunLife(Resource):
         """
         wait = wait_for(run, thread_id, self._limits("process", options), poll_sec, cancel_on_timeout)
         steps = processing(wait, functions, approve, max_turns, report_errors)
-        return _settled(self._carry_out(steps), check)
+        return self._carry_out(settling(steps, check))
 
     def stream(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> RunStream:
         """Starts an assistant on a thread, and gives what happens as it happens (operation createRun).
@@ -228,9 +227,6 @@ class RunLife(Resource):
     ) -> RunStream:
         return RunStream(self, call, self._limits(method, options), run)
 
-    def _submit(self, given: Submission, limits: Limits) -> models.RunObject:
-        return self._carry_out(submitting(given, limits, Deadline(limits.deadline_sec)))
-
     def _carry_out(self, steps: Steps) -> models.RunObject:
         """Does step by step what follows or changes a run."""
         from facade._network_sync import pause, settle
@@ -252,10 +248,3 @@ class RunLife(Resource):
         except StopIteration as end:
             run: models.RunObject = end.value
             return run
-
-
-def _settled(run: models.RunObject, check: bool) -> models.RunObject:
-    warn_of(run)
-    if check:
-        check_ended(run)
-    return run
