@@ -31,11 +31,6 @@ def home() -> tuple[int, asyncio.AbstractEventLoop]:
     return os.getpid(), asyncio.get_running_loop()
 
 
-def first_home() -> Any:
-    """Where connections may be used first: in the process and event loop of the first request."""
-    return
-
-
 async def settle(given: Any, what: str = "", refusal: type[Exception] = TypeError) -> Any:
     """What a caller's function gave, awaited where it must be."""
     return await given if inspect.isawaitable(given) else given

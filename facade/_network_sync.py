@@ -30,7 +30,7 @@ MAX_SHARE_SEC = 5.0
 
 _NOTHING = contextlib.nullcontext()
 
-home = first_home = os.getpid
+home = os.getpid
 """Where connections may be used: in this process."""
 
 

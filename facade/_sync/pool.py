@@ -12,7 +12,7 @@ import httpcore
 from facade._auth import Credentials, Redact, Secret, also_redacting, redacting
 from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
 from facade._http import Answer, as_httpx, make_request
-from facade._network_sync import CancelToken, Wire, first_home, home, pause, settle
+from facade._network_sync import CancelToken, Wire, home, pause, settle
 from facade._options import Limits, Settings
 from facade._route import KEEP_SEC, Route
 from facade.errors import APIError, ConfigurationError
@@ -67,7 +67,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.is_closed = False
-        self._home: Any = first_home()
+        self._home: Any = None
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
 
@@ -83,7 +83,9 @@ class Pool:
         if self.is_closed:
             raise RuntimeError("this client is closed; make a new one")
         if self._home != (here := home()):
-            self._home, self._idle, self._busy = here, [], set()
+            if self._home is not None:
+                self._idle, self._busy = [], set()
+            self._home = here
         for connection in reversed(self._idle):
             if connection.route != route:
                 continue
