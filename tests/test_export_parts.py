@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facade._answers import Page
@@ -36,6 +36,7 @@ class TestSlicing:
         assert (page.has_more, page.last_id) == (True, "b")
         assert slice_object(reply(f"\n{items[0]} ")).text == items[0]
 
+    @settings(deadline=None)
     @given(
         st.lists(st.dictionaries(st.text(), st.none() | st.integers() | st.text(), max_size=3), max_size=4),
         st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
@@ -179,6 +180,7 @@ class TestRate:
         """As the headers spell them."""
         assert seconds_of_duration(text) == seconds
 
+    @settings(deadline=None)
     @given(st.floats(0.5, 200), st.lists(st.floats(0, 3), max_size=60))
     def test_never_more_than_max_rate(self, max_rate: float, pauses: list[float]) -> None:
         """In any stretch of time, with a burst of one second's worth."""
@@ -443,6 +445,7 @@ class TestPlan:
         api.serve(plan)
         assert isinstance(plan.listing_error, NotFoundError)
 
+    @settings(deadline=None)
     @given(st.integers(), st.integers(1, 7), st.integers(0, 9))
     def test_however_it_fails_everything_ends(self, seed: int, threads: int, most_failures: int) -> None:
         """In any order of answers, with any failures, each thread ends once, and what failed is named."""

@@ -1,14 +1,16 @@
-"""What stands beside an object's text in its row: the columns that finding, ordering and checking need."""
+"""What stands beside an object's text in its row, which finding, ordering and checking need; rows in and out by it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, NoReturn
 
 from facade.archive import _schema
 
 Kind = Literal["threads", "messages", "runs", "steps", "assistants"]
+ListKind = Literal["messages", "runs", "steps"]
 
 PARENTS: dict[Kind, tuple[str, ...]] = {
     "threads": (),
@@ -57,11 +59,6 @@ def columns_of(
     return columns | derived(kind, value)
 
 
-def columns_beside(kind: Kind) -> tuple[str, ...]:
-    """The columns of a row of its own kind, in the order of `columns_of`."""
-    return ("state",) if kind in MAY_BE_BARE else tuple(derived(kind, {}))
-
-
 def derived(kind: Kind, value: Mapping[str, Any]) -> dict[str, str | None]:
     """The columns that say again what stands in an object's text."""
     if kind == "messages":
@@ -83,3 +80,34 @@ def seconds_of(value: Mapping[str, Any], *, is_strict: bool) -> float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON: write null or a number in its place.")
+
+
+MOST_AT_ONCE = 64
+"""How many rows one statement adds: its values, ten for a row, are no more than any SQLite takes."""
+
+
+@cache
+def add_many(kind: Kind, count: int) -> str:
+    """Adds so many rows: for each the values of `columns_of`, and its key twice, as its order of arrival too."""
+    # An object that is there already is replaced, and keeps its place in the order of arrival.
+    fresh = ["created_at", "json", "sha256", *(["state"] if kind in MAY_BE_BARE else derived(kind, {}))]
+    columns = ["id", *PARENTS[kind], *fresh]
+    if kind in MAY_BE_BARE:
+        fresh += ["error", "seal"]
+    # Texts go in as bytes, since not all that is JSON to others is UTF-8 to Python.
+    row = ", ".join("CAST(? AS TEXT)" if column == "json" else "?" for column in (*columns, "seq", "key"))
+    return (
+        f"INSERT INTO {kind} ({', '.join(columns)}, seq, key) VALUES {', '.join([f'({row})'] * count)}"
+        f" ON CONFLICT ({', '.join((*PARENTS[kind], 'id'))}) DO UPDATE SET "
+        + ", ".join(f"{column} = excluded.{column}" for column in fresh)
+    )
+
+
+def _one(kind: Kind) -> str:
+    return " AND ".join(f"{column} = ?" for column in (*PARENTS[kind], "id"))
+
+
+GET: dict[Kind, str] = {
+    kind: f"SELECT id, CAST(json AS BLOB), sha256 FROM {kind} WHERE {_one(kind)}" for kind in PARENTS
+}
+PLACE: dict[Kind, str] = {kind: f"SELECT created_at, seq FROM {kind} WHERE {_one(kind)}" for kind in PARENTS}

@@ -11,13 +11,12 @@ from facade._answers import Page
 from facade._arguments import RunKey, behind
 from facade._exchange import Call, Reply
 from facade._paging import ListCursor
-from facade.archive._columns import Kind
+from facade.archive._columns import Kind, ListKind
 from facade.archive._resume import StoredThread
 from facade.archive._slicing import Item, slice_object, slice_page
 from facade.archive._store import State
 from facade.errors import APIError
 
-ListKind = Literal["messages", "runs", "steps"]
 ReadKind = Literal["thread", "threads", "messages", "runs", "steps", "assistant", "file"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from facade.archive._schema import FINISHED
-from facade.archive._store import ListState, State, Store
+from facade.archive._store import LIST_STATE, ListState, State, Store
 
 
 class StoredThread(NamedTuple):
@@ -72,7 +72,7 @@ def stored_thread(store: Store, thread_id: str, include: Iterable[str], *, look_
         messages_after = before_messages[0][0] if before_messages and messages_after is not None else None
     asked = json.dumps(sorted(set(include)))
     unread = store.rows(
-        "SELECT runs.id, lists.state, lists.cursor, lists.include, lists.error, lists.count, lists.export FROM runs"
+        f"SELECT runs.id, {LIST_STATE} FROM runs"
         " LEFT JOIN lists ON lists.kind = 'steps' AND lists.thread_id = runs.thread_id AND lists.run_id = runs.id"
         f" WHERE runs.thread_id = ? AND status IN ({_FINISHED})"
         " AND (lists.state IS NULL OR lists.state <> 'complete' OR (? <> '[]' AND lists.include <> ?))"
@@ -90,7 +90,7 @@ def stored_thread(store: Store, thread_id: str, include: Iterable[str], *, look_
         runs_after,
         messages_after,
         has_unfinished,
-        tuple((run_id, _list_state(*columns)) for run_id, *columns in unread),
+        tuple((run_id, ListState.of(*columns)) for run_id, *columns in unread),
         tuple(assistant_id for (assistant_id,) in assistants),
     )
 
@@ -99,19 +99,9 @@ def stored_steps(store: Store, thread_id: str, run_ids: Iterable[str]) -> dict[s
     """How far the steps of these runs were read; those that the archive has never heard of are left out."""
     wanted = tuple(run_ids)
     rows = store.rows(
-        "SELECT run_id, state, cursor, include, error, count, export FROM lists WHERE kind = 'steps' AND thread_id = ?"
+        f"SELECT run_id, {LIST_STATE} FROM lists WHERE kind = 'steps' AND thread_id = ?"
         f" AND run_id IN ({', '.join('?' * len(wanted))})",
         thread_id,
         *wanted,
     )
-    return {run_id: _list_state(*columns) for run_id, *columns in rows}
-
-
-def _list_state(
-    state: State | None, cursor: str | None, include: str | None, error: str | None, count: int, export: int
-) -> ListState:
-    return ListState() if state is None else ListState(state, cursor, _names(include), error, count, export)
-
-
-def _names(include: str | None) -> tuple[str, ...]:
-    return tuple(json.loads(include or "[]"))
+    return {run_id: ListState.of(*columns) for run_id, *columns in rows}

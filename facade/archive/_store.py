@@ -11,13 +11,23 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
 from threading import RLock
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 from facade.archive import _file, _schema
-from facade.archive._columns import MAY_BE_BARE, PARENTS, Kind, columns_beside, parsed, row_of
+from facade.archive._columns import (
+    GET,
+    MAY_BE_BARE,
+    MOST_AT_ONCE,
+    PARENTS,
+    PLACE,
+    Kind,
+    ListKind,
+    add_many,
+    parsed,
+    row_of,
+)
 from facade.archive._errors import NotStoredError, UnknownCursorError
 from facade.archive._schema import digest, seal
 
@@ -72,6 +82,15 @@ class ListState(NamedTuple):
     error: str | None = None
     kept: int = 0
     export: int = 0
+
+    @classmethod
+    def of(cls, state: State | None, cursor: Any, include: str, error: Any, kept: int, export: int) -> ListState:
+        """What these columns say; all of them are None where a list is not known."""
+        return cls() if state is None else cls(state, cursor, tuple(json.loads(include)), error, kept, export)
+
+
+LIST_STATE = ", ".join(f"lists.{column}" for column in ("state", "cursor", "include", "error", "count", "export"))
+"""The columns that `ListState.of` takes."""
 
 
 class Store:
@@ -195,16 +214,16 @@ class Store:
         try:
             while begin < len(rows):
                 # Powers of two, so that there are few different statements to prepare.
-                size = min(_MOST_AT_ONCE, 1 << (len(rows) - begin).bit_length() - 1)
+                size = min(MOST_AT_ONCE, 1 << (len(rows) - begin).bit_length() - 1)
                 values: list[Any] = []
                 for key, row in enumerate(rows[begin : begin + size], last + begin + 1):
                     values += row.values()
                     values += (key, key)  # the order of arrival: one that is there already keeps both it has
-                self._connection.execute(_add_many(kind, size), values)
+                self._connection.execute(add_many(kind, size), values)
                 begin += size
         except sqlite3.IntegrityError as error:
             for row in rows if kind == "steps" else ():
-                if not self.rows(_GET["runs"], row["thread_id"], row["run_id"]):
+                if not self.rows(GET["runs"], row["thread_id"], row["run_id"]):
                     raise NotStoredError("run", row["run_id"]) from error
             raise
         if kind in _schema.LISTED:
@@ -232,13 +251,12 @@ class Store:
         self._connection.execute(
             "INSERT INTO contents (sha256, data) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING", (sha256, content)
         )
-        self._note_file(file_id, "complete", None, len(content), sha256)
+        self.note_file(file_id, "complete", None, len(content), sha256)
 
-    def note_file(self, file_id: str, state: State, error: str | None) -> None:
-        """Say why a file's content is not here, within a `transaction`."""
-        self._note_file(file_id, state, error, None, None)
-
-    def _note_file(self, file_id: str, state: State, error: str | None, size: int | None, sha256: bytes | None) -> None:
+    def note_file(
+        self, file_id: str, state: State, error: str | None, size: int | None = None, sha256: bytes | None = None
+    ) -> None:
+        """Say how it stands with a file's content, within a `transaction`."""
         values = (file_id, state, error, size, sha256)
         self._connection.execute(
             "INSERT INTO files (id, state, error, size, sha256, seal) VALUES (?, ?, ?, ?, ?, ?)"
@@ -249,7 +267,7 @@ class Store:
 
     def note_list(
         self,
-        kind: Literal["messages", "runs", "steps"],
+        kind: ListKind,
         thread_id: str,
         run_id: str = "",
         *,
@@ -284,19 +302,11 @@ class Store:
         """How many rows each table of objects has ever been given, by its name; none is ever removed."""
         return dict.fromkeys(_schema.KINDS, 0) | dict(self.rows("SELECT name, count FROM counts"))
 
-    def list_state(self, kind: Literal["messages", "runs", "steps"], thread_id: str, run_id: str = "") -> ListState:
+    def list_state(self, kind: ListKind, thread_id: str, run_id: str = "") -> ListState:
         """How far a list was read."""
-        rows = self.rows(
-            "SELECT state, cursor, include, error, count, export FROM lists"
-            " WHERE kind = ? AND thread_id = ? AND run_id = ?",
-            kind,
-            thread_id,
-            run_id,
-        )
-        if not rows:
-            return ListState()
-        state, cursor, include, error, count, export = rows[0]
-        return ListState(state, cursor, tuple(json.loads(include)), error, count, export)
+        query = f"SELECT {LIST_STATE} FROM lists WHERE kind = ? AND thread_id = ? AND run_id = ?"
+        rows = self.rows(query, kind, thread_id, run_id)
+        return ListState.of(*rows[0]) if rows else ListState()
 
     @property
     def is_current(self) -> bool:
@@ -369,7 +379,7 @@ class Store:
     def row(self, kind: Kind, *ids: str) -> Row:
         """One object by its parents' ids and its own. Raises NotStoredError."""
         try:
-            rows = self.rows(_GET[kind], *ids)
+            rows = self.rows(GET[kind], *ids)
         except UnicodeEncodeError:  # half a character: no id that is stored has one
             raise NotStoredError(kind[:-1], ids[-1]) from None
         if not rows or rows[0][1] is None:
@@ -394,7 +404,7 @@ class Store:
         for parameter, cursor in (("after", after), ("before", before)):
             if cursor is None:
                 continue
-            places = self.rows(_PLACE[kind], *parents, cursor)
+            places = self.rows(PLACE[kind], *parents, cursor)
             if not places:
                 self._require(*parents)
                 raise UnknownCursorError(parameter, cursor)
@@ -433,41 +443,6 @@ def thread_ids(path: str | os.PathLike[str]) -> list[str]:
     """
     with Store(path, read_only=True) as store:
         return store.thread_ids()
-
-
-def _columns(kind: Kind) -> tuple[str, ...]:
-    """The columns of a kind's row, in the order of `columns_of`."""
-    return ("id", *PARENTS[kind], "created_at", "json", "sha256", *columns_beside(kind))
-
-
-_MOST_AT_ONCE = 64
-"""How many rows one statement adds: its values, ten for a row, are no more than any SQLite takes."""
-
-
-@cache
-def _add_many(kind: Kind, count: int) -> str:
-    # An object that is there already is replaced, and keeps its place in the order of arrival.
-    columns = _columns(kind)
-    fresh = [column for column in columns if column not in ("id", *PARENTS[kind])]
-    if kind in MAY_BE_BARE:
-        fresh += ["error", "seal"]
-    # Texts go in as bytes, since not all that is JSON to others is UTF-8 to Python.
-    row = ", ".join("CAST(? AS TEXT)" if column == "json" else "?" for column in (*columns, "seq", "key"))
-    return (
-        f"INSERT INTO {kind} ({', '.join(columns)}, seq, key) VALUES {', '.join([f'({row})'] * count)}"
-        f" ON CONFLICT ({', '.join((*PARENTS[kind], 'id'))}) DO UPDATE SET "
-        + ", ".join(f"{column} = excluded.{column}" for column in fresh)
-    )
-
-
-def _one(kind: Kind) -> str:
-    return " AND ".join(f"{column} = ?" for column in (*PARENTS[kind], "id"))
-
-
-_GET: dict[Kind, str] = {
-    kind: f"SELECT id, CAST(json AS BLOB), sha256 FROM {kind} WHERE {_one(kind)}" for kind in PARENTS
-}
-_PLACE: dict[Kind, str] = {kind: f"SELECT created_at, seq FROM {kind} WHERE {_one(kind)}" for kind in PARENTS}
 
 
 def _decoded(row: Row) -> StoredObject:
