@@ -8,6 +8,9 @@ import re
 _END = re.compile(rb"\n\r?\n")
 """What ends an answer's head, also for h11, which httpcore reads it with."""
 
+_SIZE = re.compile(rb"[0-9a-fA-F]+")
+"""How long a chunk is."""
+
 
 class Incoming:
     """The bytes that come on one connection, handed on no further than to where an answer's head and its body end.
@@ -75,23 +78,20 @@ class _Chunks:
                 step = int(min(self._left, len(data) - at))
                 self._left -= step
                 at += step
-                continue
-            end = data.find(b"\n", at) + 1 or len(data)
-            self._line += data[at:end]
-            at = end
-            if self._line.endswith(b"\n"):
-                self._read(self._line)
-                self._line = b""
+            else:
+                end = data.find(b"\n", at) + 1 or len(data)
+                self._line, at = self._line + data[at:end], end
+                if self._line.endswith(b"\n"):
+                    self._read(self._line)
         return at
 
     def _read(self, line: bytes) -> None:
         """Reads the line in front of a chunk, or of the trailer."""
+        self._line = b""
         if self._is_last:
             self.are_over = line in (b"\r\n", b"\n")
             return
-        try:
-            size: float = int(line.partition(b";")[0], 16)
-        except ValueError:
-            size = math.inf  # it is no chunk: httpcore says so
+        found = _SIZE.match(line)
+        size = int(found[0], 16) if found else math.inf  # which is no chunk: httpcore says so
         self._is_last = not size
         self._left = size + 2 if size else 0
