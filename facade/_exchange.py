@@ -15,7 +15,6 @@ import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC
-from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -162,7 +161,9 @@ def exchange(
         APIError: with the number of attempts. Status errors are retried as `retry_wait_sec` says, others never.
     """
     is_debugging, retries = logger.isEnabledFor(logging.DEBUG), limits.max_retry_count or 0
-    for number in count(1):
+    number = 0
+    while True:
+        number += 1
         started = time.monotonic()
         answer: Reply | APIError = yield Attempt(limits, deadline)
         if isinstance(answer, APIError):
@@ -191,7 +192,6 @@ def exchange(
         if is_debugging and not isinstance(error, APIStatusError):
             logger.debug("%s in %.3f s", error, time.monotonic() - started)
         raise error
-    raise AssertionError("unreachable")  # pragma: no cover
 
 
 def described(problem: str, reply: Reply) -> APIResponseError:
