@@ -36,10 +36,10 @@ check: $(READY) ## format, lint, types, and whether the generated code is what t
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/shellcheck scripts/spec/*.sh .ci/run
 
-mutants: $(READY) ## change the core in small ways and say what no test notices: [MODULES="_paging errors"] [SAMPLE=350]
+mutants: $(READY) ## change the core in small ways and say what no test notices: [MODULES="_paging errors"] [SAMPLE=350] [MINUTES=60]
 	$(PYTHON) -m venv .venv-mutants
 	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check cosmic-ray==8.7.0
-	.venv-mutants/bin/python scripts/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULES)
+	.venv-mutants/bin/python scripts/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(MINUTES),--minutes $(MINUTES)) $(MODULES)
 
 bench: ## measure beside other clients, in an environment of its own; writes the tables of docs/performance.md
 	$(PYTHON) -m scripts.bench

@@ -1,6 +1,6 @@
 """Changes the core in small ways and says which changes no test notices: `make mutants MODULES="_paging _exchange"`.
 
-    python scripts/mutants.py [--sample N] [MODULE]...
+    python scripts/mutants.py [--sample N] [--minutes N] [MODULE]...
 
 A copy of the committed tree is changed, one place at a time, by cosmic-ray; the tests that are about the module run
 against it. A mutant that survives is a line without a test, or one that makes no difference.
@@ -19,6 +19,7 @@ import signal
 import subprocess
 import time
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,8 +50,8 @@ def modules() -> list[str]:
     )
 
 
-def sample(names: list[str], count: int) -> dict[str, list[MutationSpec]]:
-    """Some mutants of each module by its share of all, at least one; no two of a kind in one place."""
+def sample(names: list[str], count: int) -> list[tuple[str, MutationSpec]]:
+    """Some mutants of each module by its share of all, at least one, mixed; no two of a kind in one place."""
     from cosmic_ray.commands.init import init
     from cosmic_ray.work_db import WorkDB, use_db
 
@@ -59,12 +60,14 @@ def sample(names: list[str], count: int) -> dict[str, list[MutationSpec]]:
         found = [item.mutations[0] for item in work.work_items]
     found = [mutant for mutant in found if not POINTLESS.fullmatch(mutant.operator_name)]
     found.sort(key=lambda mutant: (mutant.module_path, mutant.operator_name, mutant.occurrence))
-    random.Random(count).shuffle(found)  # noqa: S311  # the same each time
+    chance = random.Random(count)  # noqa: S311  # the same each time
+    chance.shuffle(found)
     places = {(each.module_path, each.start_pos, each.operator_name.partition("_")[0]): each for each in found}
-    of_module = {
-        name: [each for each in places.values() if each.module_path == Path(f"facade/{name}.py")] for name in names
-    }
-    return {name: each[: max(1, round(count * len(each) / len(places)))] for name, each in of_module.items() if each}
+    chosen = []
+    for name in names:
+        own = [(name, each) for each in places.values() if each.module_path == Path(f"facade/{name}.py")]
+        chosen += own[: max(1, round(count * len(own) / len(places)))]
+    return chance.sample(chosen, len(chosen))
 
 
 def failure(names: list[str]) -> str:
@@ -110,21 +113,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", metavar="MODULE", nargs="*", help="one of the core, as _async/pool; all without one")
     parser.add_argument("--sample", type=int, default=350, help="how many mutants in all, by chance")
+    parser.add_argument("--minutes", type=float, default=60, help="how long at most; what is left then is not tried")
     given = parser.parse_args()
     if unknown := set(given.modules or modules()) - TESTS.keys():
         raise SystemExit(f"no tests are named for {', '.join(sorted(unknown))}: scripts/mutants.toml")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's is ignored, which tests would inherit
     copy()
-    began, total, lost = time.monotonic(), 0, 0
     chosen = sample(given.modules or modules(), given.sample)
-    if told := failure(list(chosen)) and failure(list(chosen)):  # a busy machine fails some test now and then
+    names = sorted({name for name, _ in chosen})
+    if told := failure(names) and failure(names):  # a busy machine fails some test now and then
         raise SystemExit(f"the tests fail without any mutant\n{told[-2000:]}")
-    for name, mutants in chosen.items():
-        survivors = [told for mutant in mutants if (told := survivor(name, mutant))]
-        total, lost = total + len(mutants), lost + len(survivors)
-        print(f"{name}: {len(mutants) - len(survivors)} of {len(mutants)} noticed", *survivors, sep="\n", flush=True)
-    minutes = (time.monotonic() - began) / 60
-    print(f"{total - lost} of {total} mutants noticed ({1 - lost / total:.1%}), in {minutes:.0f} minutes")
+    began, tried, lost = time.monotonic(), Counter[str](), Counter[str]()
+    for name, mutant in chosen:
+        if time.monotonic() - began < 60 * given.minutes:
+            told = survivor(name, mutant)
+            tried[name], lost[name] = tried[name] + 1, lost[name] + bool(told)
+            print(told, end="\n" * bool(told), flush=True)
+    for name in names:
+        print(f"{name}: {tried[name] - lost[name]} of {tried[name]} noticed")
+    share, minutes = 1 - lost.total() / tried.total(), (time.monotonic() - began) / 60
+    print(f"{tried.total() - lost.total()} of {tried.total()} mutants noticed ({share:.1%}), in {minutes:.0f} minutes")
 
 
 if __name__ == "__main__":

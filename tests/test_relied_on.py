@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+import facade
 from facade import FILE_SEARCH_RESULT_CONTENT
 from facade._operations import OPERATIONS
 from facade.archive._answering import COLLECTIONS
@@ -132,6 +133,11 @@ def test_a_parameter_that_refuses_what_the_facade_sends_is_named(
 def test_every_resource_of_the_client_has_its_fields() -> None:
     """A new one has to say what is read of its answers."""
     assert relied_on.FIELDS.keys() == {method.partition(".")[0] for method in IDS}
+
+
+def test_the_value_of_include_is_the_facade_s() -> None:
+    """The table names the value that the facade has a name for."""
+    assert relied_on.SENT["include[]"] == [[facade.FILE_SEARCH_RESULT_CONTENT]]
 
 
 def test_an_archive_serves_every_operation_that_reads() -> None:

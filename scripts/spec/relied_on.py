@@ -17,26 +17,15 @@ from typing import Any
 
 from openapi_schema_validator import OAS31Validator
 
-from facade import FILE_SEARCH_RESULT_CONTENT
 from facade._operations import OPERATIONS, Operation
 from scripts.spec.description import Description, Key
 from scripts.spec.reading import FileError, about, load
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Values that the facade sends, by parameter.
-SENT: dict[str, list[Any]] = {
-    "limit": [1, 20, 100],
-    "order": ["asc", "desc"],
-    "after": ["id"],
-    "before": ["id"],
-    "include[]": [[FILE_SEARCH_RESULT_CONTENT]],
-}
-
-
-# Fields that it reads; that file says how they are written.
-FIELDS: dict[str, dict[str, str]] = load(Path(__file__).with_suffix(".yaml"))
-_PAGE = FIELDS.pop("page")
+# Values that the facade sends, and fields that it reads; that file says how they are written.
+_TABLE: dict[str, dict[str, Any]] = load(Path(__file__).with_suffix(".yaml"))
+SENT, _PAGE, FIELDS = _TABLE["sent"], _TABLE["page"], _TABLE["fields"]
 
 
 def missing(document: dict[str, Any]) -> list[str]:
