@@ -107,27 +107,23 @@ class Gathering:
 
 
 class _Object:
-    """A step or message as gathered: as it was sent while it is whole, else with its deltas merged in."""
+    """A step or message as gathered, opened so that deltas can be merged in; what a caller holds of it stays."""
 
     def __init__(self, json: dict[str, Any]) -> None:
         self.is_told = False
         self.replace(json)
 
     def replace(self, json: dict[str, Any]) -> None:
-        self.json = json
-        self._is_sent = True
+        self.json = _open(json)
         self._model: Any = None
 
-    def merge(self, delta: Any) -> None:
-        if self._is_sent:
-            self.json, self._is_sent = _open(self.json), False  # a caller may hold it as a model, which stays
+    def merge(self, delta: dict[str, Any]) -> None:
         self._model = None
-        if isinstance(delta, dict):
-            _merge(self.json, delta, False)
+        _merge(self.json, delta, False)
 
     def model(self, kind: str) -> Any:
         if self._model is None:
-            self._model = _model(kind, self.json if self._is_sent else _closed(self.json))
+            self._model = _model(kind, _closed(self.json))
         return self._model
 
 
@@ -136,15 +132,16 @@ def _model(kind: str, json: dict[str, Any]) -> Model:
     return model._of(json)
 
 
-def _listed(delta: Any) -> Any:
+def _listed(delta: Any) -> dict[str, Any]:
     """A delta with its content as a list of items: some servers send the one item by itself."""
-    content = delta.get("content") if isinstance(delta, dict) else None
+    delta = delta if isinstance(delta, dict) else {}
+    content = delta.get("content")
     return {**delta, "content": [{"index": 0, **content}]} if isinstance(content, dict) else delta
 
 
-def _texts(message: Any) -> tuple[str, ...]:
+def _texts(message: dict[str, Any]) -> tuple[str, ...]:
     """The texts of a message's or a delta's content, whatever shape it is of."""
-    content = message.get("content") if isinstance(message, dict) else None
+    content = message.get("content")
     parts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     values = [text.get("value") for text in parts if isinstance(text, dict)]
     return tuple(value for value in values if isinstance(value, str) and value)
