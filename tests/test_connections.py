@@ -569,19 +569,22 @@ class TestSignals:
         """Wherever in the caller's thread it comes, it ends the walk and its threads, and the client goes on."""
         server = serve(lambda r: answer(a_page([a_run(1)])) if r.path.endswith("/runs") else echo(r))
         points = Points()
+
+        def walk(number: int) -> int:
+            threads = kind([f"thread_{n}" for n in range(4)])
+            with points.raising_at(number), contextlib.suppress(SoftLimitError):
+                return len(list(client.runs.all(threads, concurrency=3)))
+            return 0
+
         with facade.Client(KEY, api_base=server.url, verify=TRUSTED) as client:
             for number in range(0, 2000, 3):
-                walk = client.runs.all(kind([f"thread_{n}" for n in range(4)]), concurrency=3)
-                with points.raising_at(number), contextlib.suppress(SoftLimitError):
-                    items = list(walk)
-                del walk
+                count = begin(walk, number).result(10 * PATIENCE_SEC)
                 assert until(lambda: not [t for t in threading.enumerate() if t.name.startswith("facade")])
                 if number > points.seen:
                     break
                 if number % 50 < 3:
-                    call = begin(get, client)
-                    assert call.result(PATIENCE_SEC).id == "run_1"
-        assert len(items) == 4
+                    assert begin(get, client).result(10 * PATIENCE_SEC).id == "run_1"
+        assert count == 4
         assert number > 100
 
     def test_cmdlets(self, serve: Serve) -> None:
