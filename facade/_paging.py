@@ -216,15 +216,14 @@ class Progress(Generic[T]):
     """How far a walk has come, sync or async: what it handed over last, and what of the page in hand is left.
 
     Args:
+        reader: gives the pages
         what: what is walked, for the repr
         deadline: runs while the walk waits
         after: the id that it began behind
     """
 
-    def __init__(self, what: str, deadline: Deadline, after: str | None) -> None:
-        self._what = what
-        self._deadline = deadline
-        self._begin = after
+    def __init__(self, reader: Any, what: str, deadline: Deadline, after: str | None) -> None:
+        self._reader, self._what, self._deadline, self._begin = reader, what, deadline, after
         self._page: Iterator[T] = iter(())
         self._last: T | None = None
         self._state: Literal["not begun", "under way", "ended"] = "not begun"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
-from facade._exchange import Deadline
 from facade._paging import Progress
 
 T = TypeVar("T")
@@ -19,10 +18,6 @@ class AsyncWalk(Progress[T], AsyncIterator[T]):
     first object is asked for. Over one list it holds two pages at most; over several, each list that is being read goes
     on ahead of the caller, by 8 pages at most.
     """
-
-    def __init__(self, reader: Any, what: str, deadline: Deadline, after: str | None) -> None:
-        super().__init__(what, deadline, after)
-        self._reader = reader
 
     def __aiter__(self) -> Self:
         return self
