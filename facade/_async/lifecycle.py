@@ -171,8 +171,9 @@ class AsyncRunLife(AsyncResource):
 
         What the model does wrong (a function that is not there, arguments that are no JSON object) is told to the
         model. What the server runs itself (`azure_function`) is waited for. A run that waits for anything else is
-        returned waiting. The functions' own time does not count towards `deadline_sec`. A run that has taken its outputs
-        and is read as it was before, by a replica that lags, is read up to three times more: no function is called twice.
+        returned waiting. The functions' own time does not count towards `deadline_sec`. A run that has taken its
+        outputs and is read as it was before, from a replica that lags, is read up to three times more, so that no
+        function is called twice.
 
         Args:
             run, thread_id: as in `update`
