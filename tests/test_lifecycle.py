@@ -635,6 +635,7 @@ class TestProcess:
             ({}, {"max_turns": -1}),
             ({}, {"max_turns": 1.5}),
             ({}, {"approve": True}),
+            ({}, {"approve": ""}),
         ],
     )
     def test_bad_input(self, api: Api, serve: Serve, functions: Any, options: dict[str, Any]) -> None:

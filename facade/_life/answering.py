@@ -247,7 +247,9 @@ def processing(
 
     check_turns("max_turns", max_turns)
     named = {f"functions[{name!r}]": function for name, function in read_mapping("functions", functions).items()}
-    for name, function in {**named, "approve": approve or print}.items():
+    if approve is not None:
+        named["approve"] = approve
+    for name, function in named.items():
         if not callable(function):
             raise TypeError(f"{name} is a {type(function).__name__}, which cannot be called")
     answers: dict[str, Any] = {}
