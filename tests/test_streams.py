@@ -67,8 +67,9 @@ def elsewhere(request: Request) -> bytes:
     if request.path.endswith("/steps"):
         return answer(a_page([a_step()]))
     if request.path.endswith("/messages"):
+        last = a_message("All of it.", status="odd")
         others = [a_message(id="msg_2", run_id="run_9"), a_message(id="msg_3", run_id=None, role="user")]
-        return answer(a_page([a_message("All of it."), *others]))
+        return answer(a_page([last, *others]))
     return answer(a_run())
 
 

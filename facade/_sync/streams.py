@@ -193,7 +193,7 @@ class EventSource:
         self.reader.is_over = True
 
     def _told(self, kind: str, item: Any) -> Told:
-        name = f"{kind}.{item.status or 'completed'}"
+        name = f"{kind}.{'completed' if kind == MESSAGE else item.status}"  # the run is at rest, and so are they
         data, texts = self.reader.gathering.take(name, item._json, 0)
         return Event(name, data), texts
 
