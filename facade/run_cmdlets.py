@@ -236,8 +236,9 @@ def submit_tool_output(
     """
     runs = make_client(submit_tool_output, options).runs
     given = submission("outputs", run_id, thread_id, tool_output, is_stream=stream, name="tool_output")
-    limits = runs._settings.limits
-    return RunStream(runs, given.call, limits, given.key) if stream else runs._carry_out(submitting(given, limits))
+    if stream:
+        return RunStream(runs, "stream_tool_outputs", given.call, {}, given.key)
+    return runs._carry_out(submitting(given, runs._settings.limits))
 
 
 spell_out(stop_thread_run)

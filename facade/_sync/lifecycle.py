@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
 from facade import _operations
-from facade._arguments import RunKey, RunLike, ThreadLike, run_key
-from facade._exchange import Call, Pause
+from facade._arguments import RunLike, ThreadLike, run_key
+from facade._exchange import Pause
 from facade._life.answering import cancelling, processing, submission, submitting
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
 from facade._life.waiting import Ask, Steps, settling, wait_for, waiting
@@ -205,11 +205,11 @@ class RunLife(Resource):
         Returns:
             The stream. The request goes out when it is entered, or with its first event.
         """
-        return self._stream("stream", *creation("stream", assistant_id, fields, thread))
+        return RunStream(self, "stream", *creation("stream", assistant_id, fields, thread))
 
     def stream_with_thread(self, assistant_id: str, **fields: Unpack[NewThreadFields]) -> RunStream:
         """Makes a thread and starts an assistant on it, as `create_with_thread`; gives a stream, as `stream`."""
-        return self._stream("stream_with_thread", *creation("stream_with_thread", assistant_id, fields))
+        return RunStream(self, "stream_with_thread", *creation("stream_with_thread", assistant_id, fields))
 
     def stream_tool_outputs(
         self, run: RunLike, outputs: Mapping[str, Any], *, thread_id: str | None = None, **options: Unpack[LimitOptions]
@@ -222,12 +222,7 @@ class RunLife(Resource):
             options: as of `stream`
         """
         given = submission("outputs", run, thread_id, outputs, is_stream=True)
-        return self._stream("stream_tool_outputs", given.call, options, given.key)
-
-    def _stream(
-        self, method: str, call: Call[models.RunObject], options: LimitOptions, run: RunKey | None = None
-    ) -> RunStream:
-        return RunStream(self, call, self._limits(method, options), run)
+        return RunStream(self, "stream_tool_outputs", given.call, options, given.key)
 
     def _carry_out(self, steps: Steps) -> models.RunObject:
         """Does step by step what follows or changes a run."""

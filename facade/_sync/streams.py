@@ -14,7 +14,7 @@ from facade._exchange import Call, Deadline
 from facade._life.gathering import MESSAGE, STEP
 from facade._life.streaming import AT_REST, Event, StreamReader
 from facade._life.waiting import Wait, waiting
-from facade._options import Limits
+from facade._options import LimitOptions, Limits
 from facade.errors import APIConnectionError, APIError, StreamCutError
 from openai_thread_runs_api import models
 
@@ -39,8 +39,10 @@ class RunStream(Iterator[Event]):
     `deadline_sec` in all, and what the method that gave the stream raises.
     """
 
-    def __init__(self, runs: RunLife, call: Call[Any], limits: Limits, run: RunKey | None = None) -> None:
-        self._source = EventSource(runs, call, limits, run)
+    def __init__(
+        self, runs: RunLife, method: str, call: Call[Any], options: LimitOptions, run: RunKey | None = None
+    ) -> None:
+        self._source = EventSource(runs, call, runs._limits(method, options), run)
         self._failure: APIError | None = None
         self._has_begun = self._is_reading = self._is_closed = False
         self._events: Any = self._source.events()
