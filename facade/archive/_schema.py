@@ -150,7 +150,8 @@ def digest(text: str | bytes) -> bytes:
 
 def seal(*values: Any) -> bytes:
     """What shows that the columns of a row, which are in no object's text, are those that were written."""
-    return hashlib.sha256(json.dumps(values).encode()).digest()[:8]
+    # A damaged column may have bytes where there was text.
+    return hashlib.sha256(json.dumps(values, default=repr).encode()).digest()[:8]
 
 
 def storable(value: Any) -> str | None:

@@ -152,14 +152,14 @@ def _notes(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
 
 def _files(store: Store, path: str | os.PathLike[str]) -> Iterator[str]:
     for key, sha256 in store.rows("SELECT key, sha256 FROM contents"):
-        ((content,),) = store.rows("SELECT data FROM contents WHERE key = ?", key)
-        if _schema.digest(content) != sha256:
+        ((content,),) = store.rows("SELECT CAST(data AS BLOB) FROM contents WHERE key = ?", key)
+        if content is None or _schema.digest(content) != sha256:
             named = store.rows("SELECT id FROM files WHERE sha256 = ?", sha256)
             yield f"the content of {', '.join(repr(file_id) for (file_id,) in named)} is not what was stored"
     for file_id, state, error, size, sha256, seal in store.rows(
         "SELECT id, state, error, size, sha256, seal FROM files"
     ):
-        if seal != _schema.seal(file_id, state, error, size, sha256 and sha256.hex()):
+        if seal != _schema.seal(file_id, state, error, size, sha256.hex() if isinstance(sha256, bytes) else sha256):
             yield f"what is noted of file {file_id!r} is not what was stored"
 
 
