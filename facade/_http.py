@@ -119,7 +119,7 @@ class Answer:
         }
         if not kinds and not isinstance(error, OSError):
             return None
-        is_connecting = not kinds.isdisjoint(("ConnectError", "ConnectTimeout", "ProxyError"))
+        is_connecting = not kinds.isdisjoint(("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"))
         sent: bool = wire.has_sent and not is_connecting
         has_passed = wire.limit_has_passed()
         if wire.is_aborted and is_closed:

@@ -59,7 +59,7 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
     """
 
     def __init__(self) -> None:
-        self.has_sent = self.is_aborted = False
+        self.has_sent = self.is_aborted = self._is_lost = False
         self.incoming = Incoming()
         self.received_bytes = self._read_bytes = 0
         self._limit = asyncio.timeout(None)
@@ -83,7 +83,7 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
 
     def close(self) -> None:
         """Drops the connection, at once, from wherever."""
-        if self._transport is not None:
+        if self._transport is not None and not self._is_lost:  # a transport that is gone cannot be dropped again
             with contextlib.suppress(RuntimeError):  # the event loop is closed, and with it the socket
                 self._transport.abort()
 
@@ -105,7 +105,7 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more comes; what came can still be read."""
-        self._error = exc
+        self._is_lost, self._error = True, exc
         self._reader.feed_eof()
 
     # httpcore's side

@@ -6,9 +6,11 @@ import asyncio
 import json
 import logging
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from conftest import Api
 from test_answering import approval, call
@@ -746,6 +748,38 @@ class TestSent:
     def test_sent(self, api: Api, serve: Serve, script: Any) -> None:
         """Whatever came of it then, the request was sent."""
         assert self.failed(api, serve(script).url).sent is True
+
+    def test_half_closed(self, api: Api) -> None:
+        """A server that says no more while a large body is on its way, and still takes it."""
+
+        def hear_out() -> None:
+            for _ in range(5):
+                sock, _ = listener.accept()
+                with sock:
+                    sock.recv(1000)
+                    sock.shutdown(socket.SHUT_WR)
+                    while sock.recv(1 << 20):
+                        pass
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=hear_out, daemon=True)
+            thread.start()
+            for _ in range(5):
+                with pytest.raises(facade.APIConnectionError) as caught:
+                    api.client(f"http://127.0.0.1:{listener.getsockname()[1]}/v1").runs.create(
+                        "thread_1", "asst_1", instructions="x" * 8_000_000
+                    )
+                assert caught.value.sent is True
+            thread.join(5)
+
+    @pytest.mark.parametrize("kind", [httpx.PoolTimeout, httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError])
+    def test_transport_without_connection(self, api: Api, kind: type[httpx.TransportError]) -> None:
+        """Nothing was sent where a transport of the caller's own got no connection."""
+
+        def refuse(request: httpx.Request) -> httpx.Response:
+            raise kind("none")
+
+        assert self.failed(api, refused_url(), transport=httpx.MockTransport(refuse)).sent is False
 
     def test_silent_stream(self, api: Api, serve: Serve) -> None:
         """A stream that falls silent was sent."""

@@ -16,7 +16,7 @@ class AsyncWalk(Progress[T], AsyncIterator[T]):
 
     A context manager: leaving it, closing it and its end stop what is still on its way. Nothing is read before the
     first object is asked for. Over one list it holds two pages at most; over several, each list that is being read goes
-    on ahead of the caller, by 8 pages at most.
+    on ahead of the caller, by 8 pages at most. One thread or task reads it at a time.
     """
 
     def __aiter__(self) -> Self:
