@@ -220,4 +220,6 @@ def test_what_the_readme_says_of_costs() -> None:
 
 def test_the_tables_say_where_they_come_from() -> None:
     """The measured tables name their commit, and how long measuring took."""
-    assert re.search(r"^Measured at commit `[0-9a-f]{7,}`( with changes)?, Python .* in \d+ s; ", PERFORMANCE, re.MULTILINE)
+    assert re.search(
+        r"^Measured at commit `[0-9a-f]{7,}`( with changes)?, Python .* in \d+ s; ", PERFORMANCE, re.MULTILINE
+    )

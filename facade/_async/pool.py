@@ -272,8 +272,6 @@ class AsyncOpenStream:
         if self._home != home():
             return
         self._pool.release(self._connection, keep=False)
-        if (close := getattr(self._chunks, "aclose", None)) is not None:
-            await close()
         await self._stream.aclose()
 
 

@@ -271,8 +271,6 @@ class OpenStream:
         if self._home != home():
             return
         self._pool.release(self._connection, keep=False)
-        if (close := getattr(self._chunks, "close", None)) is not None:
-            close()
         self._stream.close()
 
 
