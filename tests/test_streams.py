@@ -325,7 +325,7 @@ class TestErrors:
     )
     def test_error_event(self, api: Api, serve: Serve, data: dict[str, Any]) -> None:
         """An `error` event is raised, from the result too, each time."""
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN + event("error", data) + DONE, HANG))
         stream = api.client(server).runs.stream("thread_1", "asst_1")
         with pytest.raises(facade.StreamError, match="no flour") as caught:
             names(stream)
@@ -363,7 +363,7 @@ class TestErrors:
         """`max_response_bytes` bounds one event, and what is gathered; not what passes through."""
         pings = b": ping " + b"x" * 100_000 + b"\n" + event("ping", {"x": "y" * 500}) * 100
         long = event("thread.message.completed", a_message("x" * 3000))
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, pings, STORY, CLOSE), (STREAM, long, HANG), (STREAM, b"data: " + b"x" * 9000, HANG))
         client = api.client(server, max_response_bytes=2500)
         assert len(names(client.runs.stream("thread_1", "asst_1"))) == 106
         for _ in range(2):
@@ -403,7 +403,7 @@ class TestTime:
 
     def test_silence(self, api: Api, serve: Serve) -> None:
         """`timeout_sec` bounds each silence; what came before is handed over."""
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN, HANG))
         stream = api.client(server, timeout_sec=0.3).runs.stream("thread_1", "asst_1")
         seen, problem = read_all(stream)
         assert isinstance(problem, facade.APITimeoutError)
@@ -484,7 +484,7 @@ class TestLeaving:
 
     def test_early_close(self, api: Api, serve: Serve) -> None:
         """Leaving a stream lets go of its connection, and cancels nothing."""
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN, HANG))
         client = api.client(server)
         with client.runs.stream("thread_1", "asst_1") as stream:
             assert next(iter(stream)).event == "thread.run.created"
@@ -494,7 +494,7 @@ class TestLeaving:
 
     def test_close_without_reading(self, api: Api, serve: Serve) -> None:
         """So does leaving one that was only entered, and closing one that was never begun asks nothing."""
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN, HANG))
         client = api.client(server)
         with client.runs.stream("thread_1", "asst_1"):
             pass
@@ -515,7 +515,7 @@ class TestLeaving:
 
     def test_forgotten(self, api: Api, serve: Serve) -> None:
         """A stream that nobody holds any more lets go of its connection by itself."""
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN, HANG))
         client = api.client(server)
         stream = client.runs.stream("thread_1", "asst_1")
         next(iter(stream))
@@ -525,7 +525,7 @@ class TestLeaving:
 
     def test_forgotten_text(self, api: Api, serve: Serve) -> None:
         """So does one of which only the text was wanted."""
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN, HANG))
         for _ in api.client(server).runs.stream("thread_1", "asst_1").text():
             break
         gc.collect()
@@ -533,7 +533,7 @@ class TestLeaving:
 
     def test_client_closed_meanwhile(self, api: Api, serve: Serve) -> None:
         """Closing the client ends its streams with an error, and no connection is left."""
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN, HANG))
         client = api.client(server)
         stream = client.runs.stream("thread_1", "asst_1")
         next(iter(stream))
@@ -553,7 +553,7 @@ class TestLeaving:
 
     def test_exception_of_the_callers(self, api: Api, serve: Serve) -> None:
         """The caller's own exception comes out as it is."""
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN, HANG))
 
         class OvenError(Exception):
             pass
@@ -566,7 +566,7 @@ class TestLeaving:
 
 def test_close_from_another_thread(serve: Serve) -> None:
     """Closing a stream from another thread ends the wait of the one that reads it, quietly; two cannot read it."""
-    server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+    server = serve((STREAM, BEGIN, HANG))
     with facade.Client("key", api_base=server.url) as client:
         stream = client.runs.stream("thread_1", "asst_1")
         seen: list[str] = []
@@ -630,7 +630,7 @@ def test_close_from_another_task(serve: Serve) -> None:
         raise AssertionError("it never held")
 
     async def main() -> None:
-        server = serve((CHUNKED, chunked(BEGIN)[:-5], HANG))
+        server = serve((STREAM, BEGIN, HANG))
         async with facade.AsyncClient("key", api_base=server.url) as client:
             for ending in ("close", "cancel"):
                 stream = client.runs.stream("thread_1", "asst_1")
