@@ -251,7 +251,9 @@ def get_thread_run_step(
 
 
 @overload
-def get_thread_message(thread_id: ThreadLike, message_id: str, **options: Unpack[_OfOne]) -> models.MessageObject: ...
+def get_thread_message(
+    thread_id: ThreadLike, message_id: MessageLike, **options: Unpack[_OfOne]
+) -> models.MessageObject: ...
 @overload
 def get_thread_message(
     thread_id: _Threads, message_id: None = None, *, all: Literal[True], **options: Unpack[_OfMessages]
@@ -260,6 +262,10 @@ def get_thread_message(
 def get_thread_message(
     thread_id: _Threads, message_id: None = None, *, all: Literal[False] = False, **options: Unpack[_OfMessages]
 ) -> Page[models.MessageObject]: ...
+@overload
+def get_thread_message(
+    thread_id: _Threads, message_id: None = None, *, all: bool, **options: Unpack[_OfMessages]
+) -> Walk[models.MessageObject] | Page[models.MessageObject]: ...
 def get_thread_message(
     thread_id: Any,
     message_id: MessageLike | None = None,

@@ -1,7 +1,7 @@
 """The errors of this package.
 
     ValueError
-      └─ ConfigurationError            at construction: key, organization, base address, auth type
+      └─ ConfigurationError            at construction: key, organization, base address, auth type, proxy, certificates
     APIError                           a call that was sent gave no answer to use
       ├─ APIStatusError                an answer that is not 2xx, redirects included
       │    ├─ BadRequestError             400

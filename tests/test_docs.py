@@ -28,7 +28,8 @@ import yaml
 from click.testing import CliRunner
 
 import facade
-from facade import cmdlets
+from facade import archive as archives
+from facade import cmdlets, server, timeline, traces, usage
 from facade.commands._app import app
 from facade.commands._exits import EXIT_CODES
 from facade.server import serve, write_sample
@@ -128,6 +129,9 @@ def test_every_public_name_is_documented(html: dict[Path, Links]) -> None:
     elsewhere |= {name: f"schema-{name.lower()}object" for name in ("Assistant", "Message", "Thread")}
     elsewhere["UnknownObject"] = "openai_thread_runs_api.model_base.UnknownObject"
     assert [name for name in facade.__all__ if elsewhere.get(name, f"facade.{name}") not in places] == []
+    parts = (archives, server, timeline, traces, usage)
+    names = [f"{part.__name__}.{name}" for part in parts for name in part.__all__]
+    assert [name for name in names if name not in places] == []
 
 
 # The reference

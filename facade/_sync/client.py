@@ -66,8 +66,8 @@ class Client:
                 default: no limit (-TimeoutSec)
             deadline_sec: seconds that a whole call may take, with its attempts, waits and pages; 0 or None, the
                 default: no limit. The caller's own time between the objects of a walk does not count
-            max_retry_count: further attempts after a 429 or a 5xx answer, 0 to 100; 0 is the default
-                (-MaxRetryCount)
+            max_retry_count: further attempts after a 429 or a 5xx answer, 0 to 100; left out or None: 0, and 5 in
+                `archive.export` (-MaxRetryCount)
             auth_type: "openai" (the default): `Authorization: Bearer`, and the organization; "azure": the header
                 `api-key`; "azure_ad": `Authorization: Bearer`. Both of Azure's need an api_base
             additional_query: added to each request's query, {"api-version": "v1"} for one; wins over the client's own

@@ -67,8 +67,8 @@ def export(
         concurrency: how many requests may be under way at most, 1 to 64; it begins with 4, and goes up and down as
             the server bears it
         max_rate: how many requests may go out in a second, retries counted; None for no limit
-        progress: called with a report so far, at most ten times a second, in the calling thread. In it `unfinished` is
-            empty and `complete` is False
+        progress: called with a report so far, at most ten times a second, in the calling thread. In it `unfinished`
+            and `statuses` are empty and `complete` is False
         merge: take in what comes from another server than what is in the file
         files: read the content of the files too that anything in the archive names. Where the server refuses one, as
             it does for some purposes, that is recorded and no failure

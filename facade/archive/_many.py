@@ -92,9 +92,7 @@ def export_many(
             options, and the key from its environment; what may be a secret does not go along with a task, so
             `api_key`, `additional_headers`, `proxy` and `transport` are refused. A text `package.module:function`: by
             this function, called in the worker, which has all of that at hand.
-        include: as for `export`, and so are `messages` and `assistants`.
-        messages: whether messages are read.
-        assistants: whether assistants are.
+        include, messages, assistants: as for `export`.
         concurrency: how many requests one chunk may have under way, 1 to 64.
         max_rate: how many requests may go out in a second, all workers taken together: each chunk has its share, this
             by `window`; None: no limit.

@@ -27,7 +27,7 @@ class Report:
         errors: what kept a thread from being read to its end, by the thread's id
         unfinished: the ids of the runs that are not whole: they were still going on when they were read, or their
             steps could not be read to the end
-        statuses: of each of these runs, as last read; None where it has none that is text
+        statuses: the status of each of these runs, by its id, as last read; None where it is no text
         complete: whether nothing is missing of all that was asked for
         files: how many files' contents the archive has
         done, expected: in a report so far, how many objects and lists were read to their ends, of about how many

@@ -26,7 +26,8 @@ def client(path: str | os.PathLike[str], **options: Any) -> facade.Client:
     """A client that reads an archive: no network, no key, and everything that a `facade.Client` can read.
 
     Objects are character for character what the server sent. `include` is taken and changes nothing: what the archive
-    has is there. Whatever writes gets an `APIStatusError`, 405.
+    has is there. Whatever writes gets an `APIStatusError`, 405. A thread that an export could not read, and of which
+    nothing is here, is a `NotFoundError`.
 
     Args:
         path: the file

@@ -10,7 +10,7 @@ from facade.commands._command import PROGRAM
 EXIT_CODES = {
     0: "done",
     1: "something else",
-    2: "a wrong command line, or a wrong line on standard input",
+    2: "a wrong command line, a wrong line on standard input, or a missing extra",
     3: "no usable key, organization or API base",
     4: "the server knows no such thread, run or step (404)",
     5: "the key was refused, or may not do this (401, 403)",

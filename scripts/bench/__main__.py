@@ -102,7 +102,7 @@ def costs(workers: dict[str, Worker], base: Callable[..., str], plan: Plan, name
         say(title.format(plan.objects))
         ways = {name: partial(worker.do, task, address) for name, worker in workers.items()}
         found = ratios(in_turns(ways, plan.rounds))
-        told = {name: f"{ratio:.2f} ({cpu * 1e6:.3g} µs)" for name, (cpu, ratio) in found.items()}
+        told = {name: f"{ratio:.2f} ({float(f'{cpu * 1e6:.3g}'):,g} µs)" for name, (cpu, ratio) in found.items()}
         columns[title.format(plan.objects)] = told
     say("imports")
     loads = {name: partial(imported, IMPORTS[name]) for name in workers if name in IMPORTS}

@@ -25,8 +25,10 @@ def steps(run: facade.Run, all: bool) -> None:  # noqa: A002
     facade.get_thread_run_step(run, step_id="step_1", all=True)  # type: ignore[call-overload]  # pyright: ignore
 
 
-def messages(thread: str) -> None:
-    """And for messages."""
+def messages(thread: str, step: facade.RunStep, all: bool) -> None:  # noqa: A002
+    """And for messages, which the step that made one names as well."""
     assert_type(facade.get_thread_message(thread, "msg_1"), facade.Message)
+    assert_type(facade.get_thread_message(step, step), facade.Message)
+    assert_type(facade.get_thread_message(thread, all=all), facade.Walk[facade.Message] | facade.Page[facade.Message])
     assert_type(facade.get_thread_message(thread, run_id="run_1", limit=5), facade.Page[facade.Message])
     assert_type(facade.get_thread_message([thread], all=True), facade.Walk[facade.Message])
