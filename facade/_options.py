@@ -350,7 +350,9 @@ class Settings(NamedTuple):
                 "api/projects/<project>; or set OPENAI_API_BASE"
             )
         parts = urlsplit(base or OPENAI_BASE)
-        authority, host = parts.netloc.lower().encode("idna").decode(), (parts.hostname or "").encode("idna")
+        host = (parts.hostname or "").encode("idna")
+        name = f"[{host.decode()}]" if b":" in host else host.decode()
+        authority = name if parts.port is None else f"{name}:{parts.port}"
         prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         transport = option("transport", given)
         proxy = None if transport is not None else find_proxy(option("proxy", given), parts.scheme, authority)

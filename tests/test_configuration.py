@@ -269,6 +269,26 @@ class TestConfiguration:
         """https to any host warns of nothing."""
         api.client("https://bakery.example/v1")
 
+    @pytest.mark.parametrize(
+        ("host", "sent"),
+        [
+            ("bäckerei:8443", "xn--bckerei-5wa:8443"),
+            ("example.рф:8443", "example.xn--p1ai:8443"),
+            (f"{'b' * 63}:8443", f"{'b' * 63}:8443"),
+            ("[::1]:8443", "[::1]:8443"),
+        ],
+    )
+    def test_host_with_a_port(self, api: Api, host: str, sent: str) -> None:
+        """A host's name is spelt for the network without its port, which comes behind it as it is."""
+        seen: list[str] = []
+
+        def say(request: httpx.Request) -> httpx.Response:
+            seen.append(request.headers["host"])
+            return httpx.Response(200, json=a_run())
+
+        api.client(f"https://{host}/v1", transport=httpx.MockTransport(say)).runs.get("thread_1", "run_1")
+        assert seen == [sent]
+
     def test_transport(self, api: Api) -> None:
         """A transport of the caller's own takes the network's place, at the default address."""
         seen = []
