@@ -84,11 +84,11 @@ def _shared_pool() -> Pool:
     return pool
 
 
-def make_client(cmdlet: Callable[..., Any], given: CmdletOptions) -> Client:
-    """A client on the connections that all calls share; they hold no key."""
+def make_client(cmdlet: Callable[..., Any], given: CmdletOptions, known: Iterable[str] = ()) -> Client:
+    """A client on the connections that all calls share; they hold no key. An error names what else is `known`."""
     client = given.pop("client", None)
     keep_secrets(given)  # the caller's frame holds this dict
-    refuse_unknown(cmdlet.__name__, given, {*CMDLET_OPTIONS, *parameters(cmdlet)})
+    refuse_unknown(cmdlet.__name__, given, {*CMDLET_OPTIONS, *parameters(cmdlet), *known})
     if client is not None:
         refuse_unknown(cmdlet.__name__, given, LimitOptions.__annotations__)
         return client.with_options(**cast(LimitOptions, given))

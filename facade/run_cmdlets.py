@@ -10,9 +10,8 @@ from typing import Any, Literal, Unpack, overload
 
 from facade._arguments import RunLike, ThreadLike, field, run_key
 from facade._life.answering import submission, submitting
-from facade._life.bodies import NewThreadFields, RunFields
+from facade._life.bodies import NewThreadFields, RunFields, read_mapping
 from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, settling, wait_for, waiting
-from facade._options import refuse_unknown
 from facade._sync.streams import RunStream
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
 from openai_thread_runs_api import models
@@ -25,6 +24,9 @@ MAY_STOP = ("queued", "in_progress", "requires_action")
 
 class StartOptions(CmdletOptions, RunFields, NewThreadFields, total=False):
     """What a run is given, by the API's names, and the options of all cmdlets."""
+
+
+_FIELDS = tuple(name for name in StartOptions.__annotations__ if name not in CMDLET_OPTIONS)
 
 
 class _StopOptions(CmdletOptions, total=False):
@@ -85,16 +87,15 @@ def start_thread_run(
     """
     if assistant_id is None:
         raise TypeError("assistant_id is needed: the assistant to run")
-    refuse_unknown("start_thread_run", options, StartOptions.__annotations__)
     if not isinstance(message, str | None):
         raise TypeError(f"message is a str, not {type(message).__name__}")
-    fields: Any = {name: value for name, value in options.items() if name not in CMDLET_OPTIONS}
-    settings: Any = {name: value for name, value in options.items() if name in CMDLET_OPTIONS}
-    runs = make_client(start_thread_run, settings).runs
+    given: Any = options  # what is left in it is hidden there: no traceback is to show the key
+    fields: Any = {name: given.pop(name) for name in _FIELDS if name in given}
+    runs = make_client(start_thread_run, options, StartOptions.__annotations__).runs
     said = [{"role": "user", "content": message}] if message is not None else []
     if thread_id is None:
-        thread = dict(fields.get("thread") or {})
         if said:
+            thread = read_mapping("thread", fields.get("thread") or {})
             fields["thread"] = {**thread, "messages": [*(thread.get("messages") or ()), *said]}
         return (runs.stream_with_thread if stream else runs.create_with_thread)(assistant_id, **fields)
     if said:

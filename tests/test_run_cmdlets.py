@@ -59,13 +59,15 @@ class TestStart:
             ({"model_name": "m"}, r"start_thread_run.*model"),
             ({"metadata": {1: "x"}}, "metadata"),
             ({"message": 5}, "message is a str"),
+            ({"thread_id": None, "thread": "thread_1"}, "thread is a mapping, not str"),
+            ({"thread_id": None, "thread": "thread_1", "message": "Hello"}, "thread is a mapping, not str"),
         ],
     )
     def test_bad_input(self, serve: Serve, options: dict[str, Any], named: str) -> None:
         """What cannot be is refused before any request."""
         server = serve(answer(QUEUED))
         with pytest.raises(TypeError, match=named):
-            facade.start_thread_run("thread_1", **{"assistant_id": "asst_1", **options}, **at(server))
+            facade.start_thread_run(**{"thread_id": "thread_1", "assistant_id": "asst_1", **options}, **at(server))
         assert server.requests == []
 
 

@@ -338,6 +338,15 @@ class TestObjects:
             facade.get_thread_run("thread_1", "run_1", api_key=key, api_base=server.url)
         assert not shows(told(caught.value), key)
 
+    @pytest.mark.parametrize("wrong", [{}, {"apikey": PLAIN}, {"thread": "thread_1", "message": "Hello"}])
+    def test_start_thread_run(self, serve: Serve, key: str, wrong: Any) -> None:
+        """Nor does the one that takes a run's fields beside its options, whatever is wrong."""
+        server = serve(error(401, message=key))
+        with pytest.raises((facade.AuthenticationError, TypeError)) as caught:
+            facade.start_thread_run(assistant_id="asst_1", api_key=key, api_base=server.url, **wrong)
+        assert not shows(told(caught.value), key)
+        assert not shows(told(caught.value), PLAIN)
+
 
 HEADER_VALUE = "gateway-token-3f9a27c1"
 PASSWORD = "dough-8c41d2-pw"
