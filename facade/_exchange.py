@@ -116,20 +116,20 @@ class Deadline:
     def __init__(self, total_sec: float | None, clock: Clock = time.monotonic) -> None:
         self.total_sec = total_sec
         self._clock = clock
-        self._left = math.inf if total_sec is None else total_sec
-        self._since: float | None = None
+        # Where it ends, while it runs; else what is left. In one piece: other threads, which read ahead, ask meanwhile.
+        self._state: tuple[bool, float] = (False, math.inf if total_sec is None else total_sec)
 
     def remaining_sec(self) -> float:
         """What is left: infinity where there is no deadline, 0 or less where it has passed."""
-        return self._left if self._since is None else self._left - (self._clock() - self._since)
+        is_running, sec = self._state
+        return sec - self._clock() if is_running else sec
 
     def __enter__(self) -> Deadline:
-        self._since = self._clock()
+        self._state = (True, self._clock() + self.remaining_sec())
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._left = self.remaining_sec()
-        self._since = None
+        self._state = (False, self.remaining_sec())
 
 
 NO_DEADLINE = Deadline(None)

@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import math
+import sys
 import time
 import tracemalloc
 import zlib
@@ -604,6 +605,29 @@ class TestWaits:
                 else:
                     with pytest.raises(facade.InternalServerError):
                         steps.send(reply)
+
+    def test_deadline_of_several_threads(self) -> None:
+        """Asked what is left between any two steps of its owner, a deadline says so, and counts no time twice."""
+        now = 7.0
+        deadline = Deadline(100.0, clock=lambda: now)
+        asked: list[float] = []
+
+        def look(frame: Any, event: str, argument: Any) -> Any:
+            if frame.f_code.co_filename != Deadline.__enter__.__code__.co_filename:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                asked.append(deadline.remaining_sec())
+            return look
+
+        before = sys.gettrace()
+        sys.settrace(look)
+        try:
+            with deadline:
+                now += 10
+        finally:
+            sys.settrace(before)
+        assert set(asked) == {100.0, 90.0}
 
     def test_really_waited(self, api: Api, serve: Serve) -> None:
         """The wait is made between the requests."""
