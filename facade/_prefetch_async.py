@@ -62,7 +62,7 @@ class AsyncPrefetch(Driver[T]):
         while self._window.room > 0:
             try:
                 cursor = self._make(await anext(items))
-            except Exception as error:  # as there
+            except (Exception, asyncio.CancelledError) as error:  # as there; one of `stop` is heeded by nobody
                 self._change(self._window.end, error)
             else:
                 self._change(self._window.begin, cursor)
@@ -73,7 +73,7 @@ class AsyncPrefetch(Driver[T]):
     async def _read(self, cursor: ListCursor[T]) -> None:
         try:
             page = await self._fetch(cursor, None)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:  # the key's, say, or as above
             page = error
         self._change(self._window.arrived, cursor, page)
 

@@ -204,6 +204,39 @@ class TestTasks:
 
         with_client(server, work)
 
+    @pytest.mark.parametrize("threads", ["thread_1", ["thread_1", "thread_2"]], ids=["one", "several"])
+    def test_key_that_is_cancelled(self, threads: Any) -> None:
+        """A task that the key was asked of and that was cancelled ends the walk, as it does a call: it hangs not."""
+
+        async def key() -> str:
+            raise asyncio.CancelledError
+
+        async def work() -> None:
+            async with facade.AsyncClient(key, api_base="https://x.test/v1") as client:
+                with pytest.raises(asyncio.CancelledError):
+                    await asyncio.wait_for(anext(client.runs.all(threads)), 5)
+
+        asyncio.run(work())
+
+    def test_source_that_is_cancelled(self, serve: Serve) -> None:
+        """What names the lists and was cancelled is no end: the walk says so once all that came before is read."""
+        server, found = serve(lambda request: answer(a_page(runs(2)))), []
+
+        async def work(client: facade.AsyncClient) -> None:
+            async def threads() -> Any:
+                yield "thread_1"
+                raise asyncio.CancelledError
+
+            async def walk() -> None:
+                async for run in client.runs.all(threads()):
+                    found.append(run.id)
+
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(walk(), 5)
+
+        with_client(server, work)
+        assert len(found) == 2
+
     @pytest.mark.parametrize("said", ["good", "bad", "cut"])
     def test_cancelled_at_any_moment(self, serve: Serve, said: str) -> None:
         """Cancelled at whatever moment, from before the connection to after the answer: none is left open or in use."""
