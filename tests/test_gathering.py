@@ -36,6 +36,14 @@ def step_delta(*tool_calls: Any, step_id: str = "step_1") -> dict[str, Any]:
     }
 
 
+def test_put_with_odd_ids() -> None:
+    """Objects that were read apart are kept with ids that name nothing, or none, each of them."""
+    gathering = Gathering(ROOM)
+    objects: list[dict[str, Any]] = [{"id": {"a": 1}}, {"id": None}, {}, {"id": "step_1"}]
+    gathering.put(STEP, [facade.RunStep.from_dict(each) for each in objects])
+    assert [dict(step) for step in gathering.all(STEP)] == objects
+
+
 def take(gathering: Gathering, event: str, data: Any) -> Any:
     """Takes an event as a stream's reader hands it over."""
     return gathering.take(event, data, len(json.dumps(data)))

@@ -275,6 +275,14 @@ class TestCut:
             assert [one.event for one in seen] == NAMES[: sum(end <= cut for end in ends[1:])]
             server.close()
 
+    def test_result_over_a_transport(self, api: Api, serve: Serve) -> None:
+        """No limit is none for a transport of the caller's own either, where it follows what was cut."""
+        server = serve(by_method((STREAM, BEGIN, CLOSE), elsewhere))
+        transport = httpx.HTTPTransport() if api.kind == "sync" else httpx.AsyncHTTPTransport()
+        stream = api.client(server, transport=transport).runs.stream("thread_1", "asst_1")
+        assert stream.result().status == "completed"
+        assert [step.id for step in stream.steps] == ["step_1"]
+
     def test_chunked_cut(self, api: Api, serve: Serve) -> None:
         """A chunked body without its end is cut as well."""
         server = serve((CHUNKED, b"%x\r\n%b\r\n" % (len(BEGIN), BEGIN), CLOSE))

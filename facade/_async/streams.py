@@ -206,7 +206,9 @@ class AsyncEventSource:
         run = gathering.run = await self._runs._carry_out(waiting(Wait(key, self._limits, self._deadline)))
         if self.reader.is_over:
             return run
-        limits = self._limits._replace(deadline_sec=max(self._deadline.remaining_sec(), 0.001))
+        limits = self._limits
+        if limits.deadline_sec is not None:
+            limits = limits._replace(deadline_sec=max(self._deadline.remaining_sec(), 0.001))
         settings = self._runs._settings._replace(limits=limits)
         try:
             steps = AsyncSteps(pool, settings).all(key._asdict())

@@ -7,6 +7,7 @@ import io
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from facade._answers import name_in
 from facade._arguments import RunKey, run_key
 from facade.errors import APIResponseError
 
@@ -103,7 +104,8 @@ class Gathering:
 
     def put(self, kind: str, models: list[Any]) -> None:
         """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind."""
-        self._objects[kind] = {model.id: _Object(model._json) for model in models}
+        ids = (name_in(model._json, "id") or str(number) for number, model in enumerate(models))
+        self._objects[kind] = {own_id: _Object(model._json) for own_id, model in zip(ids, models, strict=True)}
 
 
 class _Object:
