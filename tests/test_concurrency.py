@@ -37,6 +37,7 @@ from wire import (
 )
 
 import facade
+from facade._sync.pool import Connection
 
 
 def echo(request: Request) -> Script:
@@ -60,6 +61,21 @@ class TestThreads:
                 found = list(pool.map(work, range(16)))
         assert found == [[f"run_{thread}_{n}" for n in range(20)] for thread in range(16)]
         assert server.connections <= 16
+        assert until(lambda: server.open_connections == 0)
+
+    def test_close_while_a_connection_comes_back(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A client that another thread closes just as a connection is given back keeps none open."""
+        server = serve(answer(a_run()))
+        client = facade.Client(KEY, api_base=server.url, verify=TRUSTED)
+        may_be_kept = Connection.may_be_kept
+
+        def and_close(connection: Connection) -> bool:
+            said = may_be_kept(connection)
+            client.close()
+            return said
+
+        monkeypatch.setattr(Connection, "may_be_kept", and_close)
+        assert client.runs.get("thread_1", "run_1").id == "run_1"
         assert until(lambda: server.open_connections == 0)
 
     def test_first_use_in_many_threads(self, serve: Serve) -> None:

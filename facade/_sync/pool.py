@@ -121,6 +121,8 @@ class Pool:
         with contextlib.suppress(IndexError):  # as above
             while self._idle[0].idle_since < now - KEEP_SEC:
                 self._idle.pop(0).wire.close()
+        if self.is_closed:  # as in `acquire`
+            self.close_idle()
 
     def close(self) -> None:
         """Closes all connections; what is under way ends with an error, and what is asked afterwards is refused."""
