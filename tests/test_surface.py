@@ -6,6 +6,7 @@ import importlib
 import inspect
 import typing
 from typing import Any
+from unittest import mock
 
 import attrs
 import pytest
@@ -204,3 +205,12 @@ def test_signatures_show_names_and_defaults() -> None:
         assert shown[name].default == (0 if name.endswith(("_sec", "_count")) else option.default)
     for function in (facade.get_thread_run, facade.get_thread_run_step):
         assert inspect.signature(function).parameters["timeout_sec"].default == 0
+
+
+def test_mocks_know_the_resources() -> None:
+    """A mock made to a client's specification has its resources."""
+    for kind in (facade.Client, facade.AsyncClient):
+        client = mock.create_autospec(kind)
+        assert {
+            name for name in ("runs", "steps", "messages", "threads", "assistants") if not hasattr(client, name)
+        } == set()

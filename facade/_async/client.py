@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -30,6 +31,13 @@ class AsyncClient:
         threads: threads themselves
         assistants: the assistants that runs name
     """
+
+    # Of the class, so that editors, and mocks made to its specification, know them.
+    runs = cached_property(lambda self: AsyncRuns(self._pool, self._settings))
+    steps = cached_property(lambda self: AsyncSteps(self._pool, self._settings))
+    messages = cached_property(lambda self: AsyncMessages(self._pool, self._settings))
+    threads = cached_property(lambda self: AsyncThreads(self._pool, self._settings))
+    assistants = cached_property(lambda self: AsyncAssistants(self._pool, self._settings))
 
     @takes_options
     def __init__(
@@ -96,11 +104,6 @@ class AsyncClient:
 
         self._owns_pool = pool is None
         self._settings, self._pool = settings, pool or AsyncPool()
-        self.runs = AsyncRuns(self._pool, settings)
-        self.steps = AsyncSteps(self._pool, settings)
-        self.messages = AsyncMessages(self._pool, settings)
-        self.threads = AsyncThreads(self._pool, settings)
-        self.assistants = AsyncAssistants(self._pool, settings)
         return self
 
     def with_options(self, **options: Unpack[LimitOptions]) -> Self:

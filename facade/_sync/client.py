@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -31,6 +32,13 @@ class Client:
         threads: threads themselves
         assistants: the assistants that runs name
     """
+
+    # Of the class, so that editors, and mocks made to its specification, know them.
+    runs = cached_property(lambda self: Runs(self._pool, self._settings))
+    steps = cached_property(lambda self: Steps(self._pool, self._settings))
+    messages = cached_property(lambda self: Messages(self._pool, self._settings))
+    threads = cached_property(lambda self: Threads(self._pool, self._settings))
+    assistants = cached_property(lambda self: Assistants(self._pool, self._settings))
 
     @takes_options
     def __init__(
@@ -97,11 +105,6 @@ class Client:
 
         self._owns_pool = pool is None
         self._settings, self._pool = settings, pool or Pool()
-        self.runs = Runs(self._pool, settings)
-        self.steps = Steps(self._pool, settings)
-        self.messages = Messages(self._pool, settings)
-        self.threads = Threads(self._pool, settings)
-        self.assistants = Assistants(self._pool, settings)
         return self
 
     def with_options(self, **options: Unpack[LimitOptions]) -> Self:
