@@ -173,8 +173,7 @@ class AsyncEventSource:
         except APIError as error:
             problem = error
         finally:
-            with contextlib.suppress(RuntimeError):  # an event loop that ends closes what is inside of it, too
-                await answer.aclose()
+            await answer.aclose()
         if problem is not None:
             if type(problem) is APIConnectionError and not pool.is_closed:
                 problem = StreamCutError(f"{problem.message}, before the run was at rest; result() follows it")

@@ -174,8 +174,7 @@ class EventSource:
         except APIError as error:
             problem = error
         finally:
-            with contextlib.suppress(RuntimeError):  # an event loop that ends closes what is inside of it, too
-                answer.close()
+            answer.close()
         if problem is not None:
             if type(problem) is APIConnectionError and not pool.is_closed:
                 problem = StreamCutError(f"{problem.message}, before the run was at rest; result() follows it")
