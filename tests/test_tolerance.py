@@ -283,6 +283,7 @@ class TestExactness:
         (item,) = client.runs.all("thread_1")
         assert exactly(item.to_dict(), sent)
         assert item == run
+        assert run.to_json() == json.dumps(sent)
 
     def test_new_each_time(self) -> None:
         """`to_dict()` shares nothing with the model, and reading gives nothing that changes it."""

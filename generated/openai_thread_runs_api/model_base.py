@@ -10,7 +10,7 @@ and nothing that a server sends, known or not, well-formed or not, is lost or re
 - an object of a kind that the spec does not know is an `UnknownObject`, though no declared type says so: a type
   checker narrows the members of a union by `type_` only where each has a literal one;
 - a free-form object, `metadata` say, is a dict (`FreeForm`), a copy that the caller may change;
-- `to_dict()` and `dict(model)` give the JSON object back, unknown keys included.
+- `to_dict()` and `dict(model)` give the JSON object back, unknown keys included, and `to_json()` its text.
 
 Models are read-only; `type(model).from_dict(dict(model) | changes)` makes a changed copy of one. (`attrs.evolve` does
 too, but writes null for every field that was not there.) `attrs.asdict` gives all that was sent, under the fields'
@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, KeysView, Mapping
 from gc import is_tracked
 from importlib import import_module
+from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import attrs
@@ -38,6 +39,7 @@ unset: Any = UNSET
 
 _CONTAINERS = frozenset((dict, list))
 _new = object.__new__
+_encode = JSONEncoder(check_circular=False).encode  # what was sent as JSON has no circles
 _set = object.__setattr__  # what a frozen model lets through; it keeps Python's compact form of a `__dict__`
 
 
@@ -169,6 +171,10 @@ class Model:
         """The JSON object as it was sent, unknown keys included: a new dict, which shares nothing with the model."""
         copied: dict[str, Any] = _copy(self._json)
         return copied
+
+    def to_json(self) -> str:
+        """The JSON object as it was sent, as one line of ASCII: what `json.dumps(model.to_dict())` gives, sooner."""
+        return _encode(self._json)
 
     @property
     def additional_properties(self) -> dict[str, Any] | None:

@@ -172,7 +172,7 @@ class Facade(Library):
         return iter(client.steps.all(run_id, thread_id=THREAD))
 
     def line(self, item: Any) -> str:
-        return json.dumps(item.to_dict())
+        return str(item.to_json())
 
     def export(self, base: str, to: str) -> int:
         report = import_module("facade.archive").export(self.client(base), THREAD, to)

@@ -81,6 +81,7 @@ def plain(run: facade.Run, step: facade.RunStep) -> None:
     assert_type(run.temperature, float | None)
     assert_type(step.status, Literal["cancelled", "completed", "expired", "failed", "in_progress"])
     assert_type(run.to_dict(), dict[str, Any])
+    assert_type(run.to_json(), str)
     assert_type(dict(run), dict[str, Any])
 
 
