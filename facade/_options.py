@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -29,12 +31,12 @@ class LimitOptions(TypedDict, total=False):
 
     timeout_sec: seconds that one attempt may take, from connecting to the body's last byte; 0 or None: no limit.
     deadline_sec: seconds that the whole call may take, with attempts, waits and pages; 0 or None: no limit.
-    max_retry_count: further attempts after a 429 or a 5xx answer, 0 to 100.
+    max_retry_count: further attempts after a 429 or a 5xx answer, 0 to 100; None: 0, and 5 in `archive.export`.
     """
 
     timeout_sec: float | None
     deadline_sec: float | None
-    max_retry_count: int
+    max_retry_count: int | None
 
 
 class Limits(NamedTuple):
@@ -70,35 +72,44 @@ def _checked(name: str, value: Any) -> Any:
         raise
 
 
-def _seconds(name: str, value: Any) -> float | None:
-    """A time in seconds as given by a caller; None where it is None, 0 or infinite, which mean no limit."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is a number of seconds, 0 or None for no limit, not {type(value).__name__}")
-    if not value >= 0:
-        raise ValueError(f"{name} is 0 (no limit) or more seconds, not {value}")
-    return None if value == 0 or value > MAX_SEC else float(value)
+def number_check(what: str, lowest: float, highest: float, *kinds: type) -> Callable[[str, Any], Any]:
+    """A check of a number, by the name that it is given under.
 
+    Args:
+        what: what it must be, for the error
+        lowest, highest: both are in its range, NaN is in none
+        kinds: int, float; NoneType where None, which is not compared, will do as well
+    """
 
-MAX_SEC = 1e9
-"""A longer limit than a lifetime is none; clocks and sockets cannot count so far."""
-
-
-def _whole(lowest: int, highest: int) -> Callable[[str, Any], int]:
-    def check(name: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} is a whole number from {lowest} to {highest}, not {type(value).__name__}")
-        if not lowest <= value <= highest:
-            raise ValueError(f"{name} is from {lowest} to {highest}, not {value}")
+    def check(name: str, value: Any) -> Any:
+        kind = type(value)
+        if kind is bool or not issubclass(kind, kinds):
+            raise TypeError(f"{name} is {what}, not {kind.__name__}")
+        if value is not None and not lowest <= value <= highest:
+            raise ValueError(f"{name} is {what}, not {value}")
         return value
 
     return check
 
 
+def _whole(lowest: int, highest: int, *other_kinds: type) -> Callable[[str, Any], Any]:
+    return number_check(f"a whole number from {lowest} to {highest}", lowest, highest, int, *other_kinds)
+
+
 check_limit = _whole(1, 100)
 check_concurrency = _whole(1, 64)
 check_turns = _whole(0, 1_000_000)
+
+MAX_SEC = 1e9
+"""A longer limit than a lifetime is none; clocks and sockets cannot count so far."""
+_check_sec = number_check("a number of seconds from 0 up (0 or None: no limit)", 0, math.inf, int, float, NoneType)
+
+
+def _seconds(name: str, value: Any) -> float | None:
+    """A time in seconds as given by a caller; None where it is None, 0 or endless, which mean no limit."""
+    sec = _check_sec(name, value)
+    return float(sec) if sec and sec <= MAX_SEC else None
+
 
 _OTHER_WORDS = {
     "timeout_sec": ("timeout",),
@@ -231,7 +242,7 @@ OPTIONS = {
     "api_base": Option(None, _base, ("OPENAI_API_BASE", "OPENAI_BASE_URL")),
     "timeout_sec": Option(None, _seconds),
     "deadline_sec": Option(None, _seconds),
-    "max_retry_count": Option(None, _whole(0, 100)),
+    "max_retry_count": Option(None, _whole(0, 100, NoneType)),
     "auth_type": Option("openai", _auth_type),
     "additional_query": Option(None, _query),
     "additional_headers": Option(None, _headers, is_secret=True),

@@ -45,6 +45,15 @@ class TestViews:
         view = api.client(server, max_retry_count=1).with_options(timeout_sec=5)
         assert view.runs.get("thread_1", "run_1").id == "run_1"
 
+    def test_no_retries_as_the_client_takes_them(self, api: Api, serve: Serve) -> None:
+        """None is the 0 that nobody gave, of a view and of a call as of a client."""
+        server = serve(again())
+        client = api.client(server, max_retry_count=3)
+        for asked, options in ((client.with_options(max_retry_count=None), {}), (client, {"max_retry_count": None})):
+            with pytest.raises(facade.InternalServerError) as caught:
+                asked.runs.get("thread_1", "run_1", **options)
+            assert caught.value.attempts == 1
+
     def test_closing_a_view_closes_nothing(self, api: Api, serve: Serve) -> None:
         """After a view is closed, the client goes on with the same connection."""
         server = serve(RUN)

@@ -10,13 +10,14 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Generator, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
 from facade._exchange import MAX_WAIT_SEC, NO_DEADLINE, Call, Clock, Deadline, Pause, is_throttled, one_line
 from facade._failure_log import warn_of
-from facade._options import MAX_SEC, Limits
+from facade._options import MAX_SEC, Limits, number_check
 from facade.errors import (
     APIConnectionError,
     APIError,
@@ -166,18 +167,7 @@ def poll_interval_sec(poll_sec: float | None, headers: Mapping[str, str], polls:
     return FIRST_POLLS_SEC[polls] if polls < len(FIRST_POLLS_SEC) else min(max(elapsed_sec / 60, 1.0), 5.0)
 
 
-def check_poll_sec(name: str, value: Any) -> None:
-    """Refuses an interval that is none.
-
-    Raises:
-        TypeError, ValueError: it is no number of seconds, negative, or endless.
-    """
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
-    if not 0 <= value <= MAX_SEC:
-        raise ValueError(f"{name} is 0 or more seconds, not {value}")
+check_poll_sec = number_check("a number of seconds from 0 up", 0, MAX_SEC, int, float, NoneType)
 
 
 def is_ambiguous(error: APIError) -> bool:

@@ -6,15 +6,17 @@ import errno
 import math
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from types import NoneType
 from typing import Any
 
 import facade
 from facade._arguments import include_values, is_one, thread_key
-from facade._options import check_concurrency
+from facade._options import check_concurrency, number_check
 from facade.archive import _reader
 from facade.archive._errors import BusyError, DamagedError
 from facade.archive._file import is_busy, writer_lock
@@ -95,7 +97,7 @@ def export(
     limits, settings = client._settings.limits, unblocking(client._settings)
     thread_ids = list(dict.fromkeys(map(thread_key, [threads] if is_one(threads) else threads)))
     wanted = include_values(include)
-    rate = Rate(check_concurrency("concurrency", concurrency), check_rate(max_rate), _reader.jitter)
+    rate = Rate(check_concurrency("concurrency", concurrency), check_rate("max_rate", max_rate), _reader.jitter)
     with _as_ours(to), writer_lock(to), Store(to) as store:
         _check_base(store, client._settings.base, merge)
         number = _begin(store)
@@ -172,15 +174,9 @@ def _so_far(
     )
 
 
-def check_rate(max_rate: Any) -> float | None:
-    """A rate as a number of requests a second. Raises TypeError or ValueError for what is none."""
-    if max_rate is None:
-        return None
-    if isinstance(max_rate, bool) or not isinstance(max_rate, (int, float)):
-        raise TypeError(f"max_rate is a number of requests a second, not {type(max_rate).__name__}")
-    if not 0 < max_rate < math.inf:
-        raise ValueError(f"max_rate is more than 0 requests a second, not {max_rate}")
-    return float(max_rate)
+check_rate = number_check(
+    "a number of requests a second, more than 0", math.ulp(0.0), sys.float_info.max, int, float, NoneType
+)
 
 
 @contextmanager

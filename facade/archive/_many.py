@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 import os
 import re
 import time
@@ -16,7 +17,7 @@ from uuid import uuid4
 
 import facade
 from facade._arguments import include_values, is_one, thread_key
-from facade._options import check_concurrency
+from facade._options import check_concurrency, number_check
 from facade._version import __version__
 from facade.archive._export import check_rate, export
 from facade.archive._report import Report
@@ -24,6 +25,7 @@ from facade.archive._shards import FORMAT
 from facade.archive._store import Store
 from facade.archive._target import MANIFEST, Target, manifest_of, put_text, scratch, target_of
 
+_check_count = number_check("a whole number, 1 or more", 1, math.inf, int)
 _SHARD = re.compile(r"archives/[0-9a-f]{32}\.db")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -111,10 +113,9 @@ def export_many(
         Exception: what the executor raises when its workers are gone.
     """
     wanted = include_values(include)
-    rate = check_rate(max_rate)
-    for name, value in (("chunk_size", chunk_size), ("window", window)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is a whole number, 1 or more, not {value!r}")
+    rate = check_rate("max_rate", max_rate)
+    _check_count("chunk_size", chunk_size)
+    _check_count("window", window)
     options = {"include": wanted, "messages": messages, "assistants": assistants, "files": files}
     options |= {"concurrency": check_concurrency("concurrency", concurrency)}
     options |= {"max_rate": None if rate is None else rate / window}
