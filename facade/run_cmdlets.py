@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, Unpack, overload
 
-from facade._arguments import RunLike, ThreadLike, field, run_key
-from facade._life.answering import submission, submitting
+from facade._arguments import RunLike, ThreadLike, run_key
+from facade._life.answering import submission, told_status, writing
 from facade._life.bodies import NewThreadFields, RunFields, read_mapping
-from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, settling, wait_for, waiting
+from facade._life.waiting import ENDED, GOES_ON, check_poll_sec, settled, wait_for, waiting
 from facade._sync.streams import RunStream
 from facade.cmdlets import CMDLET_OPTIONS, CmdletOptions, make_client, spell_out
 from openai_thread_runs_api import models
@@ -140,8 +140,7 @@ def stop_thread_run(
     """
     runs, key = make_client(stop_thread_run, options).runs, run_key(run_id, thread_id)
     if not force:
-        told = None if isinstance(run_id, str) or field(run_id, "run_id") is not None else field(run_id, "status")
-        status = runs.get(*key).status if told is None else told
+        status = told_status(run_id) or runs.get(*key).status
         if status not in MAY_STOP:
             raise ValueError(
                 f"run {key.run_id!r} is {status!r}, which cannot be stopped; with force it is asked all the same"
@@ -193,7 +192,7 @@ def wait_thread_run(
 
     runs = make_client(wait_thread_run, options).runs
     wait = wait_for(run_id, thread_id, runs._settings.limits, poll_interval_sec)
-    return runs._carry_out(settling(waiting(wait._replace(goes_on=goes_on))))
+    return settled(runs._carry_out(waiting(wait._replace(goes_on=goes_on))))
 
 
 def _statuses(name: str, given: str | Collection[str]) -> list[str]:
@@ -236,10 +235,10 @@ def submit_tool_output(
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
     runs = make_client(submit_tool_output, options).runs
-    given = submission("outputs", run_id, thread_id, tool_output, is_stream=stream, name="tool_output")
+    write = submission("outputs", run_id, thread_id, tool_output, is_stream=stream, name="tool_output")
     if stream:
-        return RunStream(runs, "stream_tool_outputs", given.call, {}, given.key)
-    return runs._carry_out(submitting(given, runs._settings.limits))
+        return RunStream(runs, "stream_tool_outputs", write.call, {}, write.key)
+    return runs._carry_out(writing(write, runs._settings.limits))
 
 
 spell_out(stop_thread_run)

@@ -560,6 +560,21 @@ class TestProcess:
             api.client(server).runs.process(RUN, {"add": burn})
         assert {request.method for request in server.requests} == {"GET"}
 
+    def test_functions_stop_iteration(self, api: Api, serve: Serve) -> None:
+        """A StopIteration that a function or `approve` raises is raised too; of a coroutine Python makes another."""
+        server = serve(answer(waiting_run(call(1))), answer(waiting_run(approval(1), approvals=True)))
+
+        def empty(*_: Any, **__: Any) -> Any:
+            return next(iter(()))
+
+        for _ in range(2):
+            with pytest.raises((StopIteration, RuntimeError)) as caught:
+                api.client(server).runs.process(RUN, {"add": empty}, approve=empty)
+            raised = caught.value.__cause__ if api.kind == "async" else caught.value
+            assert isinstance(raised, StopIteration)
+            assert raised.__traceback__ is not None
+        assert len(server.requests) == 2
+
     def test_functions_own_api_error(self, api: Api, serve: Serve) -> None:
         """An APIError that a function raises is the function's own: it does not count as a failed poll or submit."""
         server = serve(by_method(answer(QUEUED), [answer(waiting_run(call(1))), answer(a_run())]))

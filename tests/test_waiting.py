@@ -13,7 +13,7 @@ from wire import a_run
 import facade
 from facade._arguments import RunKey
 from facade._exchange import Deadline, Pause
-from facade._life.waiting import Steps, Wait, poll_interval_sec, settling, waiting
+from facade._life.waiting import Wait, poll_interval_sec, settled, waiting
 from facade._options import Limits
 
 HINT = "openai-poll-after-ms"
@@ -237,19 +237,6 @@ def test_cancel_on_timeout() -> None:
     assert Drive(["queued", "completed"], deadline_sec=5, cancel_on_timeout=True).cancels == 0
 
 
-def settled(run: facade.Run) -> facade.Run:
-    """A run that is at rest, checked."""
-
-    def at_rest() -> Steps:
-        return run
-        yield
-
-    with pytest.raises(StopIteration) as end:
-        next(settling(at_rest(), check=True))
-    result: facade.Run = end.value.value
-    return result
-
-
 @pytest.mark.parametrize("status", ["failed", "cancelled", "expired", "incomplete"])
 def test_check(status: str) -> None:
     """A run that ended otherwise than completed is an error with its cause; it has the run."""
@@ -259,11 +246,11 @@ def test_check(status: str) -> None:
         incomplete_details={"reason": "max_prompt_tokens"},
     )
     with pytest.raises(facade.RunFailedError, match=f"run_1' is {status}.*server_error.*out of flour") as caught:
-        settled(run)
+        settled(run, check=True)
     assert caught.value.run is run
 
 
 @pytest.mark.parametrize("status", ["completed", "requires_action", "paused", None])
 def test_check_passes(status: str | None) -> None:
     """A completed run is none, nor one that waits or that nobody knows."""
-    assert settled(a_model(status=status, last_error="odd", incomplete_details=7)).status == status
+    assert settled(a_model(status=status, last_error="odd", incomplete_details=7), check=True).status == status

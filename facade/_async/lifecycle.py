@@ -10,9 +10,9 @@ from facade._arguments import RunLike, ThreadLike, run_key
 from facade._async.resource import AsyncResource
 from facade._async.streams import AsyncRunStream
 from facade._exchange import Pause
-from facade._life.answering import cancelling, processing, submission, submitting
+from facade._life.answering import cancellation, processing, submission, writing
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
-from facade._life.waiting import Ask, Steps, settling, wait_for, waiting
+from facade._life.waiting import Ask, Steps, settled, wait_for, waiting
 from facade._options import LimitOptions
 from openai_thread_runs_api import models
 
@@ -86,7 +86,7 @@ class AsyncRunLife(AsyncResource):
             The run, `cancelling` as a rule: `wait` says when it has stopped. Where a repeated request is refused
             because the first one did its work, the run as it is now.
         """
-        return await self._carry_out(cancelling(run_key(run, thread_id), self._limits("cancel", options)))
+        return await self._carry_out(writing(cancellation(run_key(run, thread_id)), self._limits("cancel", options)))
 
     async def submit_tool_outputs(
         self, run: RunLike, outputs: Mapping[str, Any], *, thread_id: str | None = None, **options: Unpack[LimitOptions]
@@ -101,8 +101,8 @@ class AsyncRunLife(AsyncResource):
             outputs: by the calls' ids: a text goes as it is, anything else as JSON
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        given = submission("outputs", run, thread_id, outputs)
-        return await self._carry_out(submitting(given, self._limits("submit_tool_outputs", options)))
+        write = submission("outputs", run, thread_id, outputs)
+        return await self._carry_out(writing(write, self._limits("submit_tool_outputs", options)))
 
     async def submit_tool_approvals(
         self,
@@ -119,9 +119,9 @@ class AsyncRunLife(AsyncResource):
             approvals: by the calls' ids: True, False, or a mapping with `approve` and, say, `headers`, which are
                 never shown
         """
-        given = submission("approvals", run, thread_id, approvals)
+        write = submission("approvals", run, thread_id, approvals)
         del approvals  # they may hold tokens, which no traceback is to show
-        return await self._carry_out(submitting(given, self._limits("submit_tool_approvals", options)))
+        return await self._carry_out(writing(write, self._limits("submit_tool_approvals", options)))
 
     async def wait(
         self,
@@ -151,7 +151,7 @@ class AsyncRunLife(AsyncResource):
             RunFailedError: with `check`.
         """
         wait = wait_for(run, thread_id, self._limits("wait", options), poll_sec, cancel_on_timeout)
-        return await self._carry_out(settling(waiting(wait), check))
+        return settled(await self._carry_out(waiting(wait)), check)
 
     async def process(
         self,
@@ -192,7 +192,7 @@ class AsyncRunLife(AsyncResource):
         """
         wait = wait_for(run, thread_id, self._limits("process", options), poll_sec, cancel_on_timeout)
         steps = processing(wait, functions, approve, max_turns, report_errors)
-        return await self._carry_out(settling(steps, check))
+        return settled(await self._carry_out(steps), check)
 
     def stream(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> AsyncRunStream:
         """Starts an assistant on a thread, and gives what happens as it happens (operation createRun).
@@ -220,27 +220,29 @@ class AsyncRunLife(AsyncResource):
                 raised
             options: as of `stream`
         """
-        given = submission("outputs", run, thread_id, outputs, is_stream=True)
-        return AsyncRunStream(self, "stream_tool_outputs", given.call, options, given.key)
+        write = submission("outputs", run, thread_id, outputs, is_stream=True)
+        return AsyncRunStream(self, "stream_tool_outputs", write.call, options, write.key)
 
     async def _carry_out(self, steps: Steps) -> models.RunObject:
         """Does step by step what follows or changes a run."""
         from facade._network_async import async_pause, settle
 
-        try:
-            step = next(steps)
-            while True:
-                given = failure = None
-                try:
-                    if isinstance(step, Ask):
-                        given = await self._pool.run(step.call, self._settings, step.limits, step.deadline)
-                    elif isinstance(step, Pause):
-                        await async_pause(step.sec, None)
-                    else:
-                        given = await settle(step())
-                except Exception as error:
-                    failure = error
+        given = failure = None
+        while True:
+            try:
                 step = steps.send(given) if failure is None else steps.throw(failure)
-        except StopIteration as end:
-            run: models.RunObject = end.value
-            return run
+            except StopIteration as end:
+                run: models.RunObject = end.value
+                return run
+            except RuntimeError as error:
+                raise failure or error from None  # a generator makes one of a function's StopIteration
+            given = failure = None
+            try:
+                if isinstance(step, Ask):
+                    given = await self._pool.run(step.call, self._settings, step.limits, step.deadline)
+                elif isinstance(step, Pause):
+                    await async_pause(step.sec, None)
+                else:
+                    given = await settle(step())
+            except Exception as error:
+                failure = error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import traceback
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
@@ -37,15 +37,17 @@ LAGGING_READS = 3
 
 
 class Awaited(NamedTuple):
-    """What a run waits for: the calls, as the server sent them."""
+    """What a run waits for.
+
+    Attributes:
+        kind: of the answers
+        calls: those that are to be answered, by their ids, as the server sent them
+        of_server: the ids of those that the server itself runs
+    """
 
     kind: Kind
-    calls: tuple[Any, ...]
-
-    def ids(self, of_server: bool) -> list[str]:
-        """The ids of the calls, with or without those that the server itself runs."""
-        calls = [call for call in self.calls if of_server or field(call, "type") not in SERVER_CALLS]
-        return [call_id for call in calls if isinstance(call_id := field(call, "id"), str)]
+    calls: dict[str, Any]
+    of_server: frozenset[str]
 
 
 def awaited(run: Any) -> Awaited | None:
@@ -55,18 +57,23 @@ def awaited(run: Any) -> Awaited | None:
         run: a run, of this package or another's, or a mapping
 
     Returns:
-        None where it waits for nothing, or for something unknown.
+        None where it waits for nothing, for something unknown, or for calls that no id tells apart.
     """
     run = getattr(run, "_json", run)
-    if field(run, "status") != "requires_action":
-        return None
-    action = field(run, "required_action")
-    said = field(action, "type")
+    action = field(run, "required_action") if field(run, "status") == "requires_action" else None
     for name, kind in ACTIONS.items():
         calls = field(field(action, name), "tool_calls")
-        if said in (None, name) and isinstance(calls, (list, tuple)):
-            return Awaited(kind, tuple(calls))
+        if field(action, "type") in (None, name) and isinstance(calls, (list, tuple)):
+            by_id = {call_id: call for call in calls if isinstance(call_id := field(call, "id"), str)}
+            of_server = frozenset(call_id for call_id in by_id if field(by_id[call_id], "type") in SERVER_CALLS)
+            own = {call_id: call for call_id, call in by_id.items() if call_id not in of_server}
+            return Awaited(kind, own, of_server) if calls and len(by_id) == len(calls) else None
     return None
+
+
+def told_status(run: Any) -> Any:
+    """The status that a run says; None where something only names a run."""
+    return field(run, "status") if field(run, "run_id") is None else None
 
 
 def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str) -> None:
@@ -75,9 +82,7 @@ def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str) -> 
     Raises:
         ValueError: it waits for none, or for other calls.
     """
-    run = getattr(run, "_json", run)
-    status = field(run, "status")
-    if isinstance(run, str) or status is None or field(run, "run_id") is not None:  # something that names a run only
+    if (status := told_status(run)) is None:
         return
     run_id = field(run, "id")
     if status != "requires_action":
@@ -86,8 +91,8 @@ def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str) -> 
         return
     if waits.kind != kind:
         raise ValueError(f"{name}: run {run_id!r} waits for {waits.kind}; use submit_tool_{waits.kind}")
-    unknown = sorted(given.keys() - set(waits.ids(True)))
-    missing = [call_id for call_id in waits.ids(False) if call_id not in given]
+    unknown = sorted(given.keys() - waits.calls.keys() - waits.of_server)
+    missing = [call_id for call_id in waits.calls if call_id not in given]
     if unknown:
         raise ValueError(f"{name} has {', '.join(map(repr, unknown))}, which run {run_id!r} does not wait for")
     if missing:
@@ -125,18 +130,14 @@ def read_answers(kind: Kind, given: Any, name: str) -> dict[str, dict[str, Any]]
         if not call_id.strip() or call_id in answers:
             raise ValueError(f"{name} has {call_id!r} twice" if call_id.strip() else f"{name} has a blank call id")
         where = f"{name}[{call_id!r}]"
-        said = {"output": output_text(where, value)} if kind == "outputs" else _approval(where, value)
+        if kind == "outputs":
+            said = {"output": output_text(where, value)}
+        else:
+            said = dict(value) if isinstance(value, Mapping) else {"approve": value}
+            if not isinstance(said.get("approve"), bool):
+                raise TypeError(f"{where} does not say whether it approves: True, False or a mapping with `approve`")
         answers[call_id] = {"tool_call_id": call_id, **said}
     return answers
-
-
-def _approval(name: str, value: Any) -> dict[str, Any]:
-    said = dict(value) if isinstance(value, Mapping) else {"approve": value}
-    if "approve" not in said:
-        raise ValueError(f"{name} does not say `approve`: True or False")
-    if not isinstance(said["approve"], bool):
-        raise TypeError(f"{name} approves with True or False, not {type(said['approve']).__name__}")
-    return said
 
 
 def output_text(name: str, output: Any) -> str:
@@ -148,17 +149,25 @@ def output_text(name: str, output: Any) -> str:
     return output if isinstance(output, str) else as_json(name, output, ascii_only=False)
 
 
-class Submission(NamedTuple):
-    """The call that answers what a run waits for; the run; the calls that are answered, by their ids."""
+class Write(NamedTuple):
+    """A call that changes a run, and how to tell whether one that failed has done its work all the same.
+
+    Attributes:
+        call: what to send
+        key: the run that it is about
+        may_be_done: whether it may have, by the error
+        is_done: whether it has, by the run as it is then
+    """
 
     call: Call[RunObject]
     key: RunKey
-    ids: Collection[str]
+    may_be_done: Callable[[APIError], bool]
+    is_done: Callable[[RunObject], bool]
 
 
 def submission(
     kind: Kind, run: RunLike, thread_id: str | None, given: Any, *, is_stream: bool = False, name: str = ""
-) -> Submission:
+) -> Write:
     """What answers the calls that a run waits for.
 
     Args:
@@ -171,54 +180,39 @@ def submission(
     check_awaited(run, answers, kind, name or kind)
     body = make_body({f"tool_{kind}": list(answers.values()), "stream": is_stream or None})
     call = _operations.submit_tool_outputs(key, body)._replace(secrets=secrets_in(body))
-    return Submission(call, key, frozenset(answers))
+    return Write(call, key, is_ambiguous, partial(waits_no_more, frozenset(answers)))
 
 
-def submitting(given: Submission, limits: Limits, deadline: Deadline | None = None) -> Steps:
-    """Submits answers once; where that failed and it is not known what came of it, reads the run once."""
-    ask = Ask(given.call, limits, deadline or Deadline(limits.deadline_sec))
-    return _writing(ask, given.key, is_ambiguous, partial(waits_no_more, given.ids))
+def waits_no_more(answered: frozenset[str], run: RunObject) -> bool:
+    """Whether a run waits for an answer to none of these calls."""
+    waits = awaited(run)
+    return waits is None or answered.isdisjoint(waits.calls)
 
 
-def cancelling(key: RunKey, limits: Limits) -> Steps:
-    """Asks for a run to be stopped; where a repetition is refused the first one may have done it."""
+def cancellation(key: RunKey) -> Write:
+    """What asks for a run to be stopped; where a repetition is refused the first one may have done it."""
+    return Write(
+        _operations.cancel_run(key),
+        key,
+        lambda error: isinstance(error, BadRequestError) and error.attempts > 1,
+        lambda run: run.status in (*ENDED, "cancelling"),
+    )
 
-    def is_repeated(error: APIError) -> bool:
-        return isinstance(error, BadRequestError) and error.attempts > 1
 
-    ask = Ask(_operations.cancel_run(key), limits, Deadline(limits.deadline_sec))
-    return _writing(ask, key, is_repeated, lambda run: run.status in (*ENDED, "cancelling"))
-
-
-def _writing(
-    ask: Ask, key: RunKey, may_be_done: Callable[[APIError], bool], is_done: Callable[[RunObject], bool]
-) -> Steps:
-    """Sends a call; where it failed and may have done its work, reads the run once to see whether it did.
-
-    Args:
-        ask: what to send
-        key: the run that it is about
-        may_be_done: whether it may have done its work, by the error
-        is_done: whether it has, by the run as it is then
-    """
-    with ask.deadline:
+def writing(write: Write, limits: Limits, deadline: Deadline | None = None) -> Steps:
+    """Changes a run; where that failed and may have done its work, reads the run once to see whether it did."""
+    with deadline or Deadline(limits.deadline_sec) as deadline:
         try:
-            run: RunObject = yield ask
+            run: RunObject = yield Ask(write.call, limits, deadline)
             return run
         except APIError as error:
             failure = error
         with contextlib.suppress(APIError):
-            if may_be_done(failure):
-                run = yield Ask(_operations.get_run(*key), ask.limits._replace(max_retry_count=0), ask.deadline)
-                if is_done(run):
+            if write.may_be_done(failure):
+                run = yield Ask(_operations.get_run(*write.key), limits._replace(max_retry_count=0), deadline)
+                if write.is_done(run):
                     return run
     raise failure
-
-
-def waits_no_more(answered: Collection[str], run: RunObject) -> bool:
-    """Whether a run waits for an answer to none of these calls."""
-    waits = awaited(run)
-    return waits is None or not any(call_id in answered for call_id in waits.ids(True))
 
 
 def processing(
@@ -252,58 +246,51 @@ def processing(
     for name, function in named.items():
         if not callable(function):
             raise TypeError(f"{name} is a {type(function).__name__}, which cannot be called")
-    answers: dict[str, Any] = {}
-    lagging: list[Awaited] = []
-    turns = 0
+    answered = Awaited("outputs", {}, frozenset())
+    turns = may_lag = 0
+
+    def is_at_work(run: RunObject) -> bool:
+        """Whether it goes on, waits for its own server only, or is read as it was, from a replica that may lag."""
+        nonlocal may_lag
+        if (waits := awaited(run)) is None:
+            return goes_on(run)
+        if waits.of_server and waits.calls.keys() <= answered.calls.keys():
+            return True
+        may_lag -= 1
+        return waits == answered and may_lag >= 0
+
+    wait = wait._replace(goes_on=is_at_work)
     while True:
-        run = yield from waiting(wait._replace(goes_on=partial(_is_at_work, answers, lagging)))
+        run = yield from waiting(wait)
         waits = awaited(run)
         if waits is None or turns == max_turns or not _can_answer(waits, approve is not None):
             return run
-        answers = {}
-        for call in waits.calls:
+        answers: dict[str, Any] = {}
+        for call_id, call in waits.calls.items():
             if approve is not None and waits.kind == "approvals":
-                answers[call["id"]] = (yield partial(approve, RequiredMcpToolCall.from_dict(call))) is True
-            elif call.get("type") not in SERVER_CALLS:
-                answers[call["id"]] = yield from _result(call["function"], functions, report_errors)
+                answers[call_id] = (yield partial(approve, RequiredMcpToolCall.from_dict(call))) is True
+            else:
+                answers[call_id] = yield from _result(call["function"], functions, report_errors)
         try:
-            given = submission(waits.kind, wait.key._asdict(), None, answers)
-            then = yield from submitting(given, wait.limits, wait.deadline)
+            write = submission(waits.kind, wait.key.run_id, wait.key.thread_id, answers)
+            then = yield from writing(write, wait.limits, wait.deadline)
         except APITimeoutError as error:
             if wait.deadline.remaining_sec() <= 0:
                 error.run = run
                 yield from cancelling_late(wait)
             raise
-        lagging = [waits] * LAGGING_READS if awaited(then) is None else []
+        answered, may_lag = waits, LAGGING_READS if awaited(then) is None else 0
         turns += 1
 
 
 def _can_answer(waits: Awaited, may_decide: bool) -> bool:
-    """Whether each of the calls has an id to answer it by, and is of a kind that is answered here."""
-    if not waits.calls or len(set(waits.ids(True))) < len(waits.calls):
-        return False
+    """Whether each of the calls is of a kind that is answered here."""
     if waits.kind == "approvals":
         return may_decide
-    kinds = (None, "function")
     return all(
-        call.get("type") in SERVER_CALLS or (call.get("type") in kinds and isinstance(call.get("function"), Mapping))
-        for call in waits.calls
+        call.get("type") in (None, "function") and isinstance(call.get("function"), Mapping)
+        for call in waits.calls.values()
     )
-
-
-def _is_at_work(answered: Collection[str], lagging: list[Awaited], run: RunObject) -> bool:
-    """Whether a run goes on, or waits for its own server only: whatever else it waited for was answered.
-
-    Where it is read as it was before it took the answers, a replica may lag: so often it counts as going on.
-    """
-    waits = awaited(run)
-    if lagging and waits == lagging[0]:
-        lagging.pop()
-        return True
-    if waits is None or waits.kind != "outputs":
-        return goes_on(run)
-    others = [field(call, "id") for call in waits.calls if field(call, "type") not in SERVER_CALLS]
-    return len(others) < len(waits.calls) and all(call_id in list(answered) for call_id in others)
 
 
 def _result(

@@ -183,13 +183,12 @@ def _may_pass(error: APIError) -> bool:
     return isinstance(error, APIConnectionError)
 
 
-def settling(steps: Steps, check: bool = False) -> Steps:
-    """Follows a run to its rest; a log warning says where it failed.
+def settled(run: RunObject, check: bool = False) -> RunObject:
+    """A run that was followed to its rest; a log warning says where it failed.
 
     Raises:
         RunFailedError: with `check`, where it has ended without being completed; with the run.
     """
-    run = yield from steps
     warn_of(run)
     if not check or run.status not in ENDED or run.status == "completed":
         return run

@@ -9,9 +9,9 @@ from typing import Any, Unpack
 from facade import _operations
 from facade._arguments import RunLike, ThreadLike, run_key
 from facade._exchange import Pause
-from facade._life.answering import cancelling, processing, submission, submitting
+from facade._life.answering import cancellation, processing, submission, writing
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
-from facade._life.waiting import Ask, Steps, settling, wait_for, waiting
+from facade._life.waiting import Ask, Steps, settled, wait_for, waiting
 from facade._options import LimitOptions
 from facade._sync.resource import Resource
 from facade._sync.streams import RunStream
@@ -87,7 +87,7 @@ class RunLife(Resource):
             The run, `cancelling` as a rule: `wait` says when it has stopped. Where a repeated request is refused
             because the first one did its work, the run as it is now.
         """
-        return self._carry_out(cancelling(run_key(run, thread_id), self._limits("cancel", options)))
+        return self._carry_out(writing(cancellation(run_key(run, thread_id)), self._limits("cancel", options)))
 
     def submit_tool_outputs(
         self, run: RunLike, outputs: Mapping[str, Any], *, thread_id: str | None = None, **options: Unpack[LimitOptions]
@@ -102,8 +102,8 @@ class RunLife(Resource):
             outputs: by the calls' ids: a text goes as it is, anything else as JSON
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        given = submission("outputs", run, thread_id, outputs)
-        return self._carry_out(submitting(given, self._limits("submit_tool_outputs", options)))
+        write = submission("outputs", run, thread_id, outputs)
+        return self._carry_out(writing(write, self._limits("submit_tool_outputs", options)))
 
     def submit_tool_approvals(
         self,
@@ -120,9 +120,9 @@ class RunLife(Resource):
             approvals: by the calls' ids: True, False, or a mapping with `approve` and, say, `headers`, which are
                 never shown
         """
-        given = submission("approvals", run, thread_id, approvals)
+        write = submission("approvals", run, thread_id, approvals)
         del approvals  # they may hold tokens, which no traceback is to show
-        return self._carry_out(submitting(given, self._limits("submit_tool_approvals", options)))
+        return self._carry_out(writing(write, self._limits("submit_tool_approvals", options)))
 
     def wait(
         self,
@@ -152,7 +152,7 @@ class RunLife(Resource):
             RunFailedError: with `check`.
         """
         wait = wait_for(run, thread_id, self._limits("wait", options), poll_sec, cancel_on_timeout)
-        return self._carry_out(settling(waiting(wait), check))
+        return settled(self._carry_out(waiting(wait)), check)
 
     def process(
         self,
@@ -193,7 +193,7 @@ class RunLife(Resource):
         """
         wait = wait_for(run, thread_id, self._limits("process", options), poll_sec, cancel_on_timeout)
         steps = processing(wait, functions, approve, max_turns, report_errors)
-        return self._carry_out(settling(steps, check))
+        return settled(self._carry_out(steps), check)
 
     def stream(self, thread: ThreadLike, assistant_id: str, **fields: Unpack[RunFields]) -> RunStream:
         """Starts an assistant on a thread, and gives what happens as it happens (operation createRun).
@@ -221,27 +221,29 @@ class RunLife(Resource):
                 raised
             options: as of `stream`
         """
-        given = submission("outputs", run, thread_id, outputs, is_stream=True)
-        return RunStream(self, "stream_tool_outputs", given.call, options, given.key)
+        write = submission("outputs", run, thread_id, outputs, is_stream=True)
+        return RunStream(self, "stream_tool_outputs", write.call, options, write.key)
 
     def _carry_out(self, steps: Steps) -> models.RunObject:
         """Does step by step what follows or changes a run."""
         from facade._network_sync import pause, settle
 
-        try:
-            step = next(steps)
-            while True:
-                given = failure = None
-                try:
-                    if isinstance(step, Ask):
-                        given = self._pool.run(step.call, self._settings, step.limits, step.deadline)
-                    elif isinstance(step, Pause):
-                        pause(step.sec, None)
-                    else:
-                        given = settle(step())
-                except Exception as error:
-                    failure = error
+        given = failure = None
+        while True:
+            try:
                 step = steps.send(given) if failure is None else steps.throw(failure)
-        except StopIteration as end:
-            run: models.RunObject = end.value
-            return run
+            except StopIteration as end:
+                run: models.RunObject = end.value
+                return run
+            except RuntimeError as error:
+                raise failure or error from None  # a generator makes one of a function's StopIteration
+            given = failure = None
+            try:
+                if isinstance(step, Ask):
+                    given = self._pool.run(step.call, self._settings, step.limits, step.deadline)
+                elif isinstance(step, Pause):
+                    pause(step.sec, None)
+                else:
+                    given = settle(step())
+            except Exception as error:
+                failure = error
