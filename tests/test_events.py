@@ -34,9 +34,9 @@ STREAMS = st.lists(st.sampled_from(ALPHABET), max_size=40).map(b"".join)
 
 
 def parse(chunks: Iterable[bytes], max_bytes: int = 10_000) -> list[RawEvent]:
-    """The events of a stream that comes in these chunks."""
+    """The events of a stream that comes in these chunks; not what nothing but an empty line ends."""
     parser = EventParser(max_bytes)
-    return [event for chunk in chunks for event in parser.feed(chunk)]
+    return [event for chunk in chunks for event in parser.feed(chunk) if event != (b"", None)]
 
 
 def reference(stream: bytes) -> list[RawEvent]:

@@ -49,6 +49,12 @@ def take(gathering: Gathering, event: str, data: Any) -> Any:
     return gathering.take(event, data, len(json.dumps(data)))
 
 
+def texts(gathering: Gathering, event: str, data: Any) -> tuple[str, ...]:
+    """The pieces of text that an event adds."""
+    take(gathering, event, data)
+    return gathering.texts
+
+
 def gathered(*events: tuple[str, Any], max_bytes: int = ROOM) -> Gathering:
     gathering = Gathering(max_bytes)
     for event, data in events:
@@ -89,11 +95,12 @@ def test_objects() -> None:
         ("thread.run.queued", {"id": 7}, dict),
     ]
     for event, data, kind in cases:
-        given, _ = take(gathering, event, data)
+        given = take(gathering, event, data)
         assert type(given) is kind, event
         assert (given.to_dict() if isinstance(given, Model) else given) == data
     for odd in (None, 7, "text", [1]):
-        assert take(gathering, "thread.run.created", odd) == (odd, ())
+        assert take(gathering, "thread.run.created", odd) == odd
+    assert gathering.run is not None
     assert gathering.run.id == "run_1"
     assert [step.id for step in gathering.all(STEP)] == ["step_1"]
 
@@ -113,7 +120,7 @@ def test_content_that_is_no_list() -> None:
     gathering = Gathering(ROOM)
     for piece in ("Loa", "fs"):
         delta = {"id": "msg_1", "delta": {"content": {"type": "text", "text": {"value": piece}}}}
-        assert take(gathering, "thread.message.delta", delta)[1] == (piece,)
+        assert texts(gathering, "thread.message.delta", delta) == (piece,)
     assert gathering.all(MESSAGE)[0].content[0].text.value == "Loafs"
 
 
@@ -204,27 +211,21 @@ def test_order_of_objects() -> None:
     assert [step.id for step in gathering.all(STEP)] == ["step_2", "step_1"]
 
 
-def test_models_are_made_once() -> None:
-    """A message that has not changed is the same object."""
-    gathering = gathered(("thread.message.delta", message_delta(text("x"))))
-    assert gathering.all(MESSAGE)[0] is gathering.all(MESSAGE)[0]
-
-
 def test_pieces_of_text() -> None:
     """Every text of a delta is a piece; a whole message's are where no delta told them."""
     gathering = Gathering(ROOM)
     image = {"index": 1, "type": "image_file", "image_file": {"file_id": "file_1"}}
     delta = message_delta(text("a"), image, text("b", 2), text("", 3), text(None, 4), "odd", {"text": "odd"})
-    assert take(gathering, "thread.message.delta", delta)[1] == ("a", "b")
+    assert texts(gathering, "thread.message.delta", delta) == ("a", "b")
     whole = a_message(content=[{"type": "text", "text": {"value": "ab"}}])
-    assert take(gathering, "thread.message.completed", whole)[1] == ()
+    assert texts(gathering, "thread.message.completed", whole) == ()
     other = {**whole, "id": "msg_2"}
-    assert take(gathering, "thread.message.created", other)[1] == ()
-    assert take(gathering, "thread.message.completed", other)[1] == ("ab",)
-    assert take(gathering, "thread.message.completed", other)[1] == ()
+    assert texts(gathering, "thread.message.created", other) == ()
+    assert texts(gathering, "thread.message.completed", other) == ("ab",)
+    assert texts(gathering, "thread.message.completed", other) == ()
     for wrong in (None, list[Any](), {"content": 5}, {"content": {"text": 1}}, "odd"):
-        assert take(gathering, "thread.message.delta", {"id": "msg_3", "delta": wrong})[1] == ()
-    assert take(gathering, "thread.run.step.delta", step_delta(text("no")))[1] == ()
+        assert texts(gathering, "thread.message.delta", {"id": "msg_3", "delta": wrong}) == ()
+    assert texts(gathering, "thread.run.step.delta", step_delta(text("no"))) == ()
 
 
 KEYS = ["content", "text", "value", "index", "tool_calls", "arguments", "metadata"]
@@ -241,9 +242,6 @@ def reference(deltas: list[dict[str, Any]]) -> dict[str, Any]:
     class Items(dict):  # type: ignore[type-arg]
         pass
 
-    def is_index(value: Any) -> bool:
-        return type(value) is int and value >= 0
-
     def opened(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: opened(item) for key, item in value.items()}
@@ -258,13 +256,11 @@ def reference(deltas: list[dict[str, Any]]) -> dict[str, Any]:
                 result[name] = merged(result.get(name), value, name, in_item)
             return result
         objects = new if isinstance(new, list) and all(isinstance(item, dict) for item in new) else None
-        indexed = objects is not None and any(is_index(item.get("index")) for item in objects)
-        if objects is not None and (indexed or (not new and isinstance(old, Items))):
+        if objects is not None and all(type(item.get("index")) is int for item in objects):
             items = Items(old) if isinstance(old, Items) else Items()
-            for position, item in enumerate(objects):
-                place = item.get("index") if is_index(item.get("index")) else position
+            for item in objects:
                 rest = {name: value for name, value in item.items() if name != "index"}
-                items[place] = merged(items.get(place), rest, "", True)
+                items[item["index"]] = merged(items.get(item["index"]), rest, "", True)
             return items
         appends = in_item and key in ("value", "arguments", "input", "logs") and isinstance(old, str)
         return old + (new or "") if appends and isinstance(new, str | None) else opened(new)

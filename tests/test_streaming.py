@@ -9,7 +9,7 @@ import pytest
 from wire import KEY, a_message, a_run, a_step, event, stream_of
 
 import facade
-from facade._life.gathering import MESSAGE
+from facade._life.gathering import MESSAGE, Gathering
 from facade._life.streaming import StreamReader
 from openai_thread_runs_api.models import MessageDeltaObject
 
@@ -33,16 +33,16 @@ class Read:
     """What a stream gives: its events and texts, until it is over or an error ends it."""
 
     def __init__(self, *chunks: bytes, max_bytes: int = 100_000) -> None:
-        self.reader = StreamReader(max_bytes)
-        self.reader.begin({}, lambda text: text.replace(KEY, "***"))
+        self.gathering = Gathering(max_bytes)
+        reader = StreamReader(self.gathering, max_bytes, {}, lambda text: text.replace(KEY, "***"))
         self.events: list[facade.Event] = []
         self.texts: list[str] = []
         self.error: facade.APIError | None = None
         try:
             for chunk in chunks:
-                for one, texts in self.reader.feed(chunk):
+                for one in reader.feed(chunk):
                     self.events.append(one)
-                    self.texts.extend(texts)
+                    self.texts.extend(self.gathering.texts)
         except facade.APIError as error:
             self.error = error
 
@@ -64,9 +64,10 @@ def test_story() -> None:
     ]
     assert isinstance(read.events[3].data, MessageDeltaObject)
     assert read.texts == ["Two"]
-    assert read.reader.is_over
-    assert read.reader.gathering.run.status == "completed"
-    assert read.reader.gathering.all(MESSAGE)[0].content[0].text.value == "Two loaves."
+    assert read.gathering.is_over
+    assert read.gathering.run is not None
+    assert read.gathering.run.status == "completed"
+    assert read.gathering.all(MESSAGE)[0].content[0].text.value == "Two loaves."
 
 
 def test_every_cut() -> None:
@@ -84,7 +85,7 @@ def test_over_at_rest(status: str, by: str) -> None:
     end = (f"thread.run.{status}", a_run(status=None)) if by == "name" else ("thread.run.changed", a_run(status=status))
     read = Read(stream_of(("thread.run.queued", a_run(status="queued")), end, ("thread.run.queued", a_run())))
     assert read.names == ["thread.run.queued", end[0]]
-    assert read.reader.is_over
+    assert read.gathering.is_over
 
 
 @pytest.mark.parametrize("done", [b"event: done\ndata: [DONE]\n\n", b"event: done\n\n", b"data: [DONE]\n\n"])
@@ -92,7 +93,7 @@ def test_over_at_done(done: bytes) -> None:
     """`done` ends the stream, in each of the forms that servers give it."""
     read = Read(event("thread.run.queued", a_run(status="queued")) + done + STORY)
     assert read.names == ["thread.run.queued"]
-    assert read.reader.is_over
+    assert read.gathering.is_over
     assert read.error is None
 
 
@@ -107,7 +108,7 @@ def test_not_over() -> None:
         )
     )
     assert len(read.events) == 4
-    assert not read.reader.is_over
+    assert not read.gathering.is_over
 
 
 def test_unknown_events() -> None:
@@ -139,22 +140,27 @@ def test_unknown_events() -> None:
     ],
 )
 def test_error_event(data: Any, said: tuple[Any, ...]) -> None:
-    """An `error` event is an error with what it says, whatever its data is, and with the run as told so far."""
+    """An `error` event is an error with what it says, whatever its data is."""
     sent = data if isinstance(data, bytes) else json.dumps(data).encode()
     read = Read(event("thread.run.queued", a_run(status="queued")) + b"event: error\ndata: " + sent + b"\n\n" + STORY)
     assert read.names == ["thread.run.queued"]
     assert isinstance(read.error, facade.StreamError)
     assert str(read.error).startswith(said[0])
     assert (read.error.code, read.error.type, read.error.param) == said[1:]
-    assert read.error.run is not None
-    assert read.error.run.status == "queued"
 
 
 def test_error_event_without_data() -> None:
     """An `error` event without any data is an error too."""
     read = Read(b"event: error\n\n")
     assert isinstance(read.error, facade.StreamError)
-    assert read.error.run is None
+
+
+@pytest.mark.parametrize("name", ["thread.run.queued", "thread.run.step.created", "thread.message.delta"])
+def test_null(name: str) -> None:
+    """An event of a run, step or message whose data is null is handed over, as the first one too."""
+    read = Read(event(name, None) + STORY)
+    assert read.events[0] == (name, None)
+    assert len(read.events) == 7
 
 
 @pytest.mark.parametrize("data", [b"{", b"\xff", b"[" * 1000, b""])

@@ -205,14 +205,14 @@ class TestOver:
         assert until(lambda: server.open_connections == 0)
 
     def test_done_without_a_resting_run(self, api: Api, serve: Serve) -> None:
-        """After `done` the iteration ends; the result is read by polling."""
-        server = serve(by_method((STREAM, BEGIN, DONE, HANG), [answer(QUEUED), answer(a_run())]))
+        """After `done` the iteration ends; the result is read by polling, and what the stream may not have told."""
+        server = serve(by_method((STREAM, BEGIN, DONE, HANG), elsewhere))
         stream = api.client(server).runs.stream("thread_1", "asst_1")
         assert len(names(stream)) == 3
         assert stream.result().status == "completed"
         assert stream.run.status == "completed"
-        assert asked(server) == [f"POST {RUNS_PATH}", f"GET {RUN_PATH}", f"GET {RUN_PATH}"]
-        assert stream.messages[0].content[0].text.value == "Two"
+        assert asked(server)[:2] == [f"POST {RUNS_PATH}", f"GET {RUN_PATH}"]
+        assert stream.messages[0].content[0].text.value == "All of it."
 
     def test_done_at_once(self, api: Api, serve: Serve) -> None:
         """A stream that is done before it has told its run gives none; where the run is known it is read."""
@@ -220,8 +220,9 @@ class TestOver:
         runs = api.client(server).runs
         stream = runs.stream("thread_1", "asst_1")
         assert names(stream) == []
-        with pytest.raises(facade.StreamCutError, match="has not told its run"):
+        with pytest.raises(facade.StreamCutError, match="has not told its run") as caught:
             stream.result()
+        assert (caught.value.method, caught.value.path) == ("POST", "/threads/thread_1/runs")
         assert runs.stream_tool_outputs(RUN, {"call_1": "x"}).result().status == "completed"
 
 
@@ -416,6 +417,8 @@ class TestTime:
         seen, problem = read_all(stream)
         assert isinstance(problem, facade.APITimeoutError)
         assert "timeout_sec=0.3" in str(problem)
+        assert problem.run is not None
+        assert problem.run.status == "queued"
         assert len(seen) == 3
         with pytest.raises(facade.APITimeoutError):
             stream.result()

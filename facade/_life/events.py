@@ -44,26 +44,26 @@ class EventParser:
         Raises:
             APIResponseError: an event is larger than the limit.
         """
-        if not chunk:
-            return
-        if self._after_cr:
-            chunk = chunk.removeprefix(b"\n")
-        self._after_cr = chunk.endswith(b"\r")
         for piece in chunk.splitlines(keepends=True):
-            if (self._line[:4] + piece[:4]).removeprefix(self._bom).startswith(b":"):
-                self._line += b":"  # all that is held of a comment
+            is_rest: bool = self._after_cr and piece == b"\n"  # of a CRLF that was cut
+            self._after_cr = piece.endswith(b"\r")
+            if is_rest:
+                continue
+            self._line += piece
+            if self._line.startswith((b":", self._bom + b":")):
+                self._line[:] = b":"  # all that is held of a comment
             else:
-                self._line += piece
                 self._size += len(piece)
             if self._size > self._max_bytes:
                 raise APIResponseError(
                     f"an event of the stream is larger than max_response_bytes={self._max_bytes}; allow more"
                 )
-            if piece.endswith((b"\r", b"\n")) and (event := self._end_line()):
-                yield event
+            if piece.endswith((b"\r", b"\n")) and not self._end_line():
+                yield RawEvent(self._name, bytes(self._data[:-1]) if self._data else None)
+                self._name, self._size, self._data = b"", 0, bytearray()
 
-    def _end_line(self) -> RawEvent | None:
-        """Reads the line that has ended; gives the event where it is the empty line behind one."""
+    def _end_line(self) -> bytes:
+        """Reads the line that has ended, and gives it; the empty one ends the event."""
         line = bytes(self._line).rstrip(b"\r\n").removeprefix(self._bom)
         self._line.clear()
         self._bom = b""
@@ -73,9 +73,4 @@ class EventParser:
             self._name = value
         elif field == b"data":
             self._data += value + b"\n"
-        if line:
-            return None
-        event = RawEvent(self._name, bytes(self._data[:-1]) if self._data else None)
-        self._name, self._size = b"", 0
-        self._data.clear()
-        return event if event.name or event.data is not None else None
+        return line

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import io
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeGuard
+import json
+from typing import Any
 
 from facade._answers import name_in
-from facade._arguments import RunKey, run_key
+from facade._arguments import RunKey, field, run_key
+from facade._life.waiting import ENDED
 from facade.errors import APIResponseError
-
-if TYPE_CHECKING:
-    from openai_thread_runs_api.model_base import Model
+from openai_thread_runs_api import models
 
 APPENDED = frozenset(("value", "arguments", "input", "logs"))
 """What a delta gives a further piece of; whatever else it has takes the place of what was there."""
 
-STEP, MESSAGE = "thread.run.step", "thread.message"
+RUN, STEP, MESSAGE = "thread.run", "thread.run.step", "thread.message"
 MODELS = {
-    "thread.run": "RunObject",
+    RUN: "RunObject",
     STEP: "RunStepObject",
     MESSAGE: "MessageObject",
     f"{STEP}.delta": "RunStepDeltaObject",
     f"{MESSAGE}.delta": "MessageDeltaObject",
 }
 
-NODE_BYTES = 8
-"""What each key and each value counts for beside its text, so that a great many empty ones count too."""
+AT_REST = (*ENDED, "requires_action")
+"""The statuses of a run at which its stream is over."""
 
 MAX_DEPTH = 100
 """The deepest nesting of a step or message that is merged; what the protocol has in it is less than 20 deep."""
@@ -40,98 +39,82 @@ class Gathering:
     here but more than there is room for.
 
     Args:
-        max_bytes: how much the steps and messages may hold
+        max_bytes: how much the steps and messages may hold, as JSON
         key: the run, where it is known
 
     Attributes:
         run: the run as told last; None before
         key: what names it; None before
+        texts: the pieces of text that the data taken last adds
+        is_over: whether the run is at rest, or the server has said that it is done
     """
 
     def __init__(self, max_bytes: int, key: RunKey | None = None) -> None:
-        self.run: Any = None
+        self.run: models.RunObject | None = None
         self.key = key
+        self.texts: tuple[str, ...] = ()
+        self.is_over = False
         self._max_bytes = max_bytes
         self._size = 0  # at least what is held
-        self._objects: dict[str, dict[str, _Object]] = {STEP: {}, MESSAGE: {}}
+        self._opened: dict[str, dict[Any, dict[str, Any]]] = {STEP: {}, MESSAGE: {}}  # by their ids
+        self._told: set[str] = set()  # the ids of those whose texts were pieces
 
     def all(self, kind: str) -> list[Any]:
-        """The steps or messages so far, in order of first appearance."""
-        return [gathered.model(kind) for gathered in self._objects[kind].values()]
+        """The steps or messages so far, in order of first appearance; what a caller holds of them stays as it is."""
+        return [_model(kind, _closed(opened)) for opened in self._opened[kind].values()]
 
-    def take(self, event: str, data: Any, size: int) -> tuple[Any, tuple[str, ...]]:
+    def take(self, event: str, data: Any, size: int = 0) -> Any:
         """Takes an event's name and data, and how many bytes its data had.
 
         Returns:
-            The data as what it is: a run, a step, a message, a delta, else the JSON value itself; and the pieces of
-            text that it adds.
+            The data as what it is: a run, a step, a message, a delta, else the JSON value itself.
 
         Raises:
             APIResponseError: the steps and messages hold more than they may, or one is too deep.
         """
-        kind = event if event.endswith(".delta") else event.rpartition(".")[0]
-        own_id = data.get("id") if isinstance(data, dict) else None
-        if kind not in MODELS or not isinstance(own_id, str) or not own_id.strip() or data.get("object", kind) != kind:
-            return data, ()
-        model, whole = _model(kind, data), kind.removesuffix(".delta")
-        if whole not in self._objects:
-            self.run = model
+        kind, _, status = event.rpartition(".")
+        whole, kind = (kind, event) if status == "delta" else (kind, kind)
+        self.texts, self.is_over = (), kind == RUN and status in AT_REST
+        own_id = name_in(data, "id") if isinstance(data, dict) else None
+        if kind not in MODELS or own_id is None or data.get("object", kind) != kind:
+            return data
+        model = _model(kind, data)
+        if kind == RUN:
+            self.run, self.is_over = model, self.is_over or model.status in AT_REST
             with contextlib.suppress(TypeError, ValueError):  # it may leave out its thread, which others have told
                 self.key = run_key(model)
-            return model, ()
-        if _is_too_deep(data):
+            return model
+        if _is_too_deep(data, MAX_DEPTH):
             raise APIResponseError(f"an event of the stream is nested more than {MAX_DEPTH} deep")
-        if own_id not in self._objects[whole]:
-            self._objects[whole][own_id] = _Object({"id": own_id, "object": whole})
-        gathered = self._objects[whole][own_id]
-        texts: tuple[str, ...] = ()
+        objects = self._opened[whole]
         if kind == whole:
-            gathered.replace(data)
-            if event in (f"{MESSAGE}.completed", f"{MESSAGE}.incomplete") and not gathered.is_told:
-                texts = _texts(data)  # of a server that sends no deltas
+            objects[own_id] = _open(data)
+            if status in ("completed", "incomplete") and own_id not in self._told:  # of a server that sends no deltas
+                self.texts = _texts(data)
         else:
-            gathered.merge(delta := _listed(data.get("delta")))
-            texts = _texts(delta) if whole == MESSAGE else ()
-        gathered.is_told = gathered.is_told or bool(texts)
+            delta = _listed(data.get("delta"))
+            _merge(objects.setdefault(own_id, {"id": own_id, "object": whole}), delta)
+            self.texts = _texts(delta)
+        if self.texts:
+            self._told.add(own_id)
         self._size += size
         if self._size > self._max_bytes:  # what was sent; what is held of it may be less: much may have been replaced
-            self._size = sum(_weight(item.json) for items in self._objects.values() for item in items.values())
+            self._size = len(json.dumps(self._opened, ensure_ascii=False, default=io.StringIO.getvalue))
         if self._size > self._max_bytes:
             raise APIResponseError(
                 f"the stream's steps and messages are larger than max_response_bytes={self._max_bytes}; allow more"
             )
-        return model, texts
+        return model
 
-    def put(self, kind: str, models: list[Any]) -> None:
+    def put(self, kind: str, items: list[Any]) -> None:
         """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind."""
-        ids = (name_in(model._json, "id") or str(number) for number, model in enumerate(models))
-        self._objects[kind] = {own_id: _Object(model._json) for own_id, model in zip(ids, models, strict=True)}
+        self._opened[kind] = {
+            name_in(item._json, "id") or number: _open(item._json) for number, item in enumerate(items)
+        }
 
 
-class _Object:
-    """A step or message as gathered, opened so that deltas can be merged in; what a caller holds of it stays."""
-
-    def __init__(self, json: dict[str, Any]) -> None:
-        self.is_told = False
-        self.replace(json)
-
-    def replace(self, json: dict[str, Any]) -> None:
-        self.json = _open(json)
-        self._model: Any = None
-
-    def merge(self, delta: dict[str, Any]) -> None:
-        self._model = None
-        _merge(self.json, delta, False)
-
-    def model(self, kind: str) -> Any:
-        if self._model is None:
-            self._model = _model(kind, _closed(self.json))
-        return self._model
-
-
-def _model(kind: str, json: dict[str, Any]) -> Model:
-    model: type[Model] = getattr(import_module("openai_thread_runs_api.models"), MODELS[kind])
-    return model._of(json)
+def _model(kind: str, json: dict[str, Any]) -> Any:
+    return getattr(models, MODELS[kind])._of(json)
 
 
 def _listed(delta: Any) -> dict[str, Any]:
@@ -144,8 +127,7 @@ def _listed(delta: Any) -> dict[str, Any]:
 def _texts(message: dict[str, Any]) -> tuple[str, ...]:
     """The texts of a message's or a delta's content, whatever shape it is of."""
     content = message.get("content")
-    parts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    values = [text.get("value") for text in parts if isinstance(text, dict)]
+    values = [field(field(part, "text"), "value") for part in content] if isinstance(content, list) else []
     return tuple(value for value in values if isinstance(value, str) and value)
 
 
@@ -153,7 +135,7 @@ class _Items(dict[int, dict[str, Any]]):
     """A list's objects by their index, in whatever order they come."""
 
 
-def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> None:
+def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool = False) -> None:
     """Merges a delta in.
 
     Args:
@@ -167,13 +149,12 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> None:
             if type(now) is not dict:
                 now = old[key] = {}
             _merge(now, new, in_item)
-        elif _are_items(new) or (new == [] and isinstance(now, _Items)):
+        elif _are_items(new):
             if not isinstance(now, _Items):
                 now = old[key] = _Items()
-            for position, item in enumerate(new):
+            for item in new:
                 rest = dict(item)
-                index = rest.pop("index", None)
-                _merge(now.setdefault(index if _is_index(index) else position, {}), rest, True)
+                _merge(now.setdefault(rest.pop("index"), {}), rest, True)
         elif in_item and key in APPENDED and isinstance(now, (str, io.StringIO)) and isinstance(new, str | None):
             if isinstance(now, str):  # n pieces cost n, where adding each to a text would cost n²
                 old[key] = io.StringIO()
@@ -184,23 +165,15 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool) -> None:
 
 
 def _are_items(value: Any) -> bool:
-    """Whether it is a list of objects of which one tells its index."""
+    """Whether it is a list of objects that tell their index, be there none."""
     are_objects = isinstance(value, list) and all(isinstance(item, dict) for item in value)
-    return are_objects and any(_is_index(item.get("index")) for item in value)
+    return are_objects and all(type(item.get("index")) is int for item in value)
 
 
-def _is_index(value: Any) -> TypeGuard[int]:
-    return type(value) is int and value >= 0
-
-
-def _is_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        parents = [parent.values() if isinstance(parent, dict) else parent for parent in level]
-        level = [item for parent in parents for item in parent if isinstance(item, (dict, list))]
-        if not level:
-            return False
-    return True
+def _is_too_deep(value: Any, room: int) -> bool:
+    """Whether a JSON value has more levels than there is room for."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not room or any(_is_too_deep(item, room - 1) for item in inner)
 
 
 def _open(value: Any) -> Any:
@@ -221,12 +194,3 @@ def _closed(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _closed(item) for key, item in value.items()}
     return value
-
-
-def _weight(value: Any) -> int:
-    """About how many bytes an opened value takes."""
-    if isinstance(value, (str, io.StringIO)):
-        return len(value) if isinstance(value, str) else value.tell()
-    if isinstance(value, dict):
-        value = [*value, *value.values()]
-    return sum(NODE_BYTES + _weight(item) for item in value) if isinstance(value, list) else 0

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from facade import _operations
-from facade._arguments import RunKey, run_key
+from facade._arguments import RunKey
 from facade._exchange import Call, Deadline
-from facade._life.gathering import MESSAGE, STEP
-from facade._life.streaming import AT_REST, Event, StreamReader
+from facade._life.gathering import AT_REST, MESSAGE, RUN, STEP, Gathering
+from facade._life.streaming import Event, StreamReader
 from facade._life.waiting import Wait, waiting
 from facade._options import LimitOptions, Limits
 from facade.errors import APIConnectionError, APIError, StreamCutError
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from facade._sync.lifecycle import RunLife
 
 logger = logging.getLogger("facade")
-
-Told = tuple[Event, tuple[str, ...]]
 
 
 class RunStream(Iterator[Event]):
@@ -43,39 +41,37 @@ class RunStream(Iterator[Event]):
         self, runs: RunLife, method: str, call: Call[Any], options: LimitOptions, run: RunKey | None = None
     ) -> None:
         self._source = EventSource(runs, call, runs._limits(method, options), run)
+        self._gathering = self._source.gathering
         self._failure: APIError | None = None
         self._has_begun = self._is_reading = self._is_closed = False
         self._events: Any = self._source.events()
-        self._texts: tuple[str, ...] = ()
 
     @property
     def run(self) -> models.RunObject | None:
         """The run as told last; None before it was."""
-        run: models.RunObject | None = self._source.reader.gathering.run
-        return run
+        return self._gathering.run
 
     @property
     def steps(self) -> list[models.RunStepObject]:
         """The steps as gathered so far, in order of first appearance."""
-        return self._source.reader.gathering.all(STEP)
+        return self._gathering.all(STEP)
 
     @property
     def messages(self) -> list[models.MessageObject]:
         """The messages as gathered so far, in order of first appearance."""
-        return self._source.reader.gathering.all(MESSAGE)
+        return self._gathering.all(MESSAGE)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Event:
         self._begin()
-        event, self._texts = self._advance()
-        return event
+        return self._advance()
 
     def text(self) -> Iterator[str]:
         """The pieces of text that the assistant writes, as they come; whatever else comes is gathered."""
         for _ in self:
-            for text in self._texts:
+            for text in self._gathering.texts:
                 yield text
 
     def _begin(self) -> None:
@@ -84,18 +80,18 @@ class RunStream(Iterator[Event]):
             with contextlib.suppress(StopIteration):
                 self._advance()
 
-    def _advance(self) -> Told:
+    def _advance(self) -> Event:
         if self._is_reading:
             raise RuntimeError("this stream is being read already; one thread or task at a time can read it")
         self._is_reading = True
         try:
-            told: Told = next(self._events)
+            event: Event = next(self._events)
             if not self._is_closed:
-                return told
+                return event
             self._events.close()
         except APIError as error:
             if not self._is_closed:
-                self._failure = error
+                self._failure = None if isinstance(error, StreamCutError) else error
                 raise
         finally:
             self._is_reading = False
@@ -105,9 +101,8 @@ class RunStream(Iterator[Event]):
         """Reads to the end; what the stream does not tell is read afterwards.
 
         Returns:
-            The run at rest, or waiting for an answer. Where the stream was cut or closed before that, the run is
-            followed by polling, and its steps and messages are read (a warning in the log says where they cannot be);
-            where the server said `done` before that, the run is followed.
+            The run at rest, or waiting for an answer. Where the stream was cut, closed or `done` before that, the run
+            is followed by polling, and its steps and messages are read; a warning in the log says where they cannot be.
 
         Raises:
             APIError: as iterating does, but for StreamCutError: that only where no run was told.
@@ -115,13 +110,11 @@ class RunStream(Iterator[Event]):
         with contextlib.suppress(StreamCutError):
             for _ in self:
                 pass
-        if self._failure is not None and not isinstance(self._failure, StreamCutError):
+        if self._failure is not None:
             raise self._failure
         if self.run is not None and self.run.status in AT_REST:
             return self.run
-        if (key := self._source.reader.gathering.key) is None:
-            raise self._failure or StreamCutError("the stream is over, and has not told its run")
-        return self._source.read_lost(key)
+        return self._source.read_lost()
 
     def close(self) -> None:
         """Lets go of the connection; the run goes on. Where another thread or task is reading, that ends."""
@@ -146,77 +139,74 @@ class EventSource:
     """Where a stream's events come from; apart from the stream, so that one that nobody holds any more is let go."""
 
     def __init__(self, runs: RunLife, call: Call[Any], limits: Limits, run: RunKey | None) -> None:
-        self._runs, self._call, self._limits = runs, call, limits
+        self._pool, self._settings = runs._pool, runs._settings._replace(limits=limits)
+        self._call, self._carry_out = call, runs._carry_out
         self._deadline = Deadline(limits.deadline_sec)
-        self.reader = StreamReader(runs._settings.max_response_bytes, run)
+        self.gathering = Gathering(self._settings.max_response_bytes, run)
         self.opened: Any = None
 
-    def events(self) -> Iterator[Told]:
+    def events(self) -> Iterator[Event]:
         """The events; first of all, once an answer has begun, one that is none."""
-        call, pool = _operations.as_stream(self._call), self._runs._pool
+        call, limits = _operations.as_stream(self._call), self._settings.limits
         with self._deadline:
-            answer = pool.run(call, self._runs._settings, self._limits, self._deadline)
-        if not hasattr(answer, "redact"):  # the run itself
-            yield Event("", None), ()
-            for told in self._polled(answer):
-                yield told
+            answer = self._pool.run(call, self._settings, limits, self._deadline)
+        if isinstance(answer, models.RunObject):
+            yield Event("", None)
+            for event in self._polled(answer):
+                yield event
             return
-        self.opened, problem = answer, None
+        self.opened = answer
         try:
-            self.reader.begin(answer.headers, answer.redact)
-            yield Event("", None), ()
-            while not self.reader.is_over:
+            reader = StreamReader(self.gathering, self._settings.max_response_bytes, answer.headers, answer.redact)
+            yield Event("", None)
+            while not self.gathering.is_over:
                 with self._deadline:
                     if (chunk := answer.read()) is None:
                         raise APIConnectionError("the stream ended")
-                for told in self.reader.feed(chunk):
-                    yield told
+                for event in reader.feed(chunk):
+                    yield event
         except APIError as error:
-            problem = error
+            if type(error) is APIConnectionError and not self._pool.is_closed:
+                error = StreamCutError(f"{error.message}, before the run was at rest; result() follows it")
+            raise self._about(error) from None
         finally:
             answer.close()
-        if problem is not None:
-            if type(problem) is APIConnectionError and not pool.is_closed:
-                problem = StreamCutError(f"{problem.message}, before the run was at rest; result() follows it")
-                problem.run = self.reader.gathering.run
-            call.about(problem)
-            raise problem
 
-    def _polled(self, run: models.RunObject) -> Iterator[Told]:
+    def _polled(self, run: models.RunObject) -> Iterator[Event]:
         """The events of a run whose server gives no stream."""
-        if run.status not in AT_REST:
-            yield self._told("thread.run", run)
-        run = self.read_lost(run_key(run))
-        gathering = self.reader.gathering
-        for kind, items in ((STEP, gathering.all(STEP)), (MESSAGE, gathering.all(MESSAGE)), ("thread.run", [run])):
+        first = self._told(RUN, run)
+        if not self.gathering.is_over:
+            yield first
+        last = self.read_lost()
+        for kind, items in ((STEP, self.gathering.all(STEP)), (MESSAGE, self.gathering.all(MESSAGE)), (RUN, [last])):
             for item in items:
                 yield self._told(kind, item)
-        self.reader.is_over = True
 
-    def _told(self, kind: str, item: Any) -> Told:
+    def _told(self, kind: str, item: Any) -> Event:
         name = f"{kind}.{'completed' if kind == MESSAGE else item.status}"  # the run is at rest, and so are they
-        data, texts = self.reader.gathering.take(name, item._json, 0)
-        return Event(name, data), texts
+        return Event(name, self.gathering.take(name, item._json))
 
-    def read_lost(self, key: RunKey) -> models.RunObject:
-        """Follows the run by polling; reads its steps and messages where the stream has not told all."""
+    def read_lost(self) -> models.RunObject:
+        """Follows the run by polling; reads its steps and messages, of which the stream may not have told all."""
         from facade._sync.resources import Messages, Steps
 
-        gathering, pool = self.reader.gathering, self._runs._pool
-        run = gathering.run = self._runs._carry_out(waiting(Wait(key, self._limits, self._deadline)))
-        if self.reader.is_over:
-            return run
-        limits = self._limits
-        if limits.deadline_sec is not None:
-            limits = limits._replace(deadline_sec=max(self._deadline.remaining_sec(), 0.001))
-        settings = self._runs._settings._replace(limits=limits)
+        if (key := self.gathering.key) is None:
+            raise self._about(StreamCutError("the stream is over, and has not told its run"))
+        run = self._carry_out(waiting(Wait(key, self._settings.limits, self._deadline)))
+        self.gathering.run = run
+        options: LimitOptions = {"deadline_sec": max(self._deadline.remaining_sec(), 0.001)}
+        steps = Steps(self._pool, self._settings).all(key._asdict(), **options)
+        messages = Messages(self._pool, self._settings).all(key.thread_id, run_id=key.run_id, **options)
         try:
-            steps = Steps(pool, settings).all(key._asdict())
-            gathering.put(STEP, [step for step in steps])
-            messages = Messages(pool, settings).all(key.thread_id, run_id=key.run_id)
-            gathering.put(
-                MESSAGE, [each for each in messages if each.run_id in (None, key.run_id) and each.role != "user"]
-            )
+            self.gathering.put(STEP, [step for step in steps])
+            own = [each for each in messages if each.run_id in (None, key.run_id) and each.role != "user"]
+            self.gathering.put(MESSAGE, own)
         except APIError as error:
             logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
         return run
+
+    def _about(self, error: APIError) -> APIError:
+        """An error that says which request and which run it is about."""
+        self._call.about(error)
+        error.run = self.gathering.run
+        return error
