@@ -191,8 +191,8 @@ def wait_thread_run(
         return run.status in going_on
 
     runs = make_client(wait_thread_run, options).runs
-    wait = wait_for(run_id, thread_id, runs._settings.limits, poll_interval_sec)
-    return settled(runs._carry_out(waiting(wait._replace(goes_on=goes_on))))
+    wait = wait_for(run_id, thread_id, runs._settings.limits, poll_interval_sec)._replace(goes_on=goes_on)
+    return settled(runs._carry_out(waiting(wait)))
 
 
 def _statuses(name: str, given: str | Collection[str]) -> list[str]:

@@ -134,11 +134,9 @@ def test_functions_are_answered() -> None:
 
 
 def test_unknown_function_is_told() -> None:
-    """A function that does not exist is told to the model, with those that do."""
-    turns = Turns(waiting_run(call(1, "sub"), call(2)), DONE, functions={"add": add})
-    told = json.loads(turns.submitted[0][1]["call_1"])
-    assert "'sub'" in told["error"]
-    assert "add" in told["error"]
+    """A function that does not exist is told to the model, as it spelt it, with those that do."""
+    turns = Turns(waiting_run(call(1, "zählen"), call(2)), DONE, functions={"add": add})
+    assert turns.submitted[0][1]["call_1"] == '{"error": "there is no function \'zählen\'; there are: add"}'
     assert turns.submitted[0][1]["call_2"] == "3"
 
 

@@ -28,20 +28,28 @@ class Drive:
 
     Attributes:
         pauses: the seconds that it paused for, in order
-        polls, cancels: how often it asked and cancelled
+        polls: how often it asked
+        cancels: the limits of each cancel
         result: the run, or the error that ended it
     """
 
     def __init__(
-        self, answers: Iterable[Any], *, deadline_sec: float | None = None, poll_takes_sec: float = 0, **options: Any
+        self,
+        answers: Iterable[Any],
+        *,
+        deadline_sec: float | None = None,
+        timeout_sec: float | None = None,
+        poll_takes_sec: float = 0,
+        **options: Any,
     ) -> None:
         self.now = 0.0
         self.pauses: list[float] = []
-        self.polls = self.cancels = 0
+        self.polls = 0
+        self.cancels: list[Limits] = []
         self._said, self._poll_takes_sec = iter(answers), poll_takes_sec
         self._last: Any = None
         deadline = Deadline(deadline_sec, lambda: self.now)
-        wait = Wait(RunKey("thread_1", "run_1"), Limits(None, None, 0), deadline, **options)
+        wait = Wait(RunKey("thread_1", "run_1"), Limits(timeout_sec, None, 7), deadline, **options)
         steps = waiting(wait, lambda: self.now)
         step: Any = next(steps)
         try:
@@ -63,7 +71,7 @@ class Drive:
             self.now += step.sec
             return None
         if step.call.method == "POST":
-            self.cancels += 1
+            self.cancels.append(step.limits)
             return None
         self.polls += 1
         self.now += self._poll_takes_sec
@@ -212,7 +220,7 @@ def test_deadline(read_once: bool) -> None:
     assert (drive.result.run and drive.result.run.status) == ("in_progress" if read_once else None)
     assert ("'in_progress'" if read_once else "not read once") in str(drive.result)
     assert "deadline_sec=1.5" in str(drive.result)
-    assert drive.cancels == 0
+    assert drive.cancels == []
     assert drive.now >= 1.5
 
 
@@ -230,11 +238,12 @@ def test_third_failure_is_the_deadline() -> None:
 
 
 def test_cancel_on_timeout() -> None:
-    """One cancel is sent when time is up, and the error says so."""
+    """One cancel is sent when time is up, not retried, bounded by `timeout_sec`, else 5 s; the error says so."""
     drive = Drive(["queued"], deadline_sec=5, poll_sec=3, cancel_on_timeout=True)
-    assert drive.cancels == 1
-    assert "cancel" in str(drive.result)
-    assert Drive(["queued", "completed"], deadline_sec=5, cancel_on_timeout=True).cancels == 0
+    assert drive.cancels == [Limits(5, None, 0)]
+    assert "its cancelling was asked for" in str(drive.result)
+    assert Drive(["queued"], deadline_sec=5, timeout_sec=9, cancel_on_timeout=True).cancels == [Limits(9, None, 0)]
+    assert Drive(["queued", "completed"], deadline_sec=5, cancel_on_timeout=True).cancels == []
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "expired", "incomplete"])

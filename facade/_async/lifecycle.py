@@ -68,10 +68,9 @@ class AsyncRunLife(AsyncResource):
             thread_id: the thread of a run that is given as an id
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        key = run_key(run, thread_id)
-        pairs = read_mapping("metadata", metadata)
-        check_metadata("metadata", pairs)
-        return await self._ask("update", _operations.modify_run(key, make_body({"metadata": pairs})), options)
+        check_metadata("metadata", read_mapping("metadata", metadata))
+        call = _operations.modify_run(run_key(run, thread_id), make_body({"metadata": metadata}))
+        return await self._ask("update", call, options)
 
     async def cancel(
         self, run: RunLike, *, thread_id: str | None = None, **options: Unpack[LimitOptions]

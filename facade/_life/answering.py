@@ -17,9 +17,9 @@ from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
 from facade._exchange import Call, Deadline
 from facade._life.bodies import as_json, make_body, read_mapping, secrets_in
-from facade._life.waiting import ENDED, Ask, Step, Steps, Wait, cancelling_late, goes_on, is_ambiguous, waiting
+from facade._life.waiting import ENDED, Ask, Step, Steps, Wait, cancelling_late, goes_on, waiting
 from facade._options import Limits, check_turns
-from facade.errors import APIError, APITimeoutError, BadRequestError
+from facade.errors import APIError, APIStatusError, APITimeoutError, BadRequestError
 
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
@@ -47,7 +47,7 @@ class Awaited(NamedTuple):
 
     kind: Kind
     calls: dict[str, Any]
-    of_server: frozenset[str]
+    of_server: set[str]
 
 
 def awaited(run: Any) -> Awaited | None:
@@ -65,9 +65,8 @@ def awaited(run: Any) -> Awaited | None:
         calls = field(field(action, name), "tool_calls")
         if field(action, "type") in (None, name) and isinstance(calls, (list, tuple)):
             by_id = {call_id: call for call in calls if isinstance(call_id := field(call, "id"), str)}
-            of_server = frozenset(call_id for call_id in by_id if field(by_id[call_id], "type") in SERVER_CALLS)
-            own = {call_id: call for call_id, call in by_id.items() if call_id not in of_server}
-            return Awaited(kind, own, of_server) if calls and len(by_id) == len(calls) else None
+            own = {call_id: call for call_id, call in by_id.items() if field(call, "type") not in SERVER_CALLS}
+            return Awaited(kind, own, by_id.keys() - own.keys()) if calls and len(by_id) == len(calls) else None
     return None
 
 
@@ -183,6 +182,11 @@ def submission(
     return Write(call, key, is_ambiguous, partial(waits_no_more, frozenset(answers)))
 
 
+def is_ambiguous(error: APIError) -> bool:
+    """Whether a request that failed so may have done its work all the same."""
+    return error.status_code in (500, 502, 504) if isinstance(error, APIStatusError) else error.sent
+
+
 def waits_no_more(answered: frozenset[str], run: RunObject) -> bool:
     """Whether a run waits for an answer to none of these calls."""
     waits = awaited(run)
@@ -241,12 +245,10 @@ def processing(
 
     check_turns("max_turns", max_turns)
     named = {f"functions[{name!r}]": function for name, function in read_mapping("functions", functions).items()}
-    if approve is not None:
-        named["approve"] = approve
-    for name, function in named.items():
+    for name, function in (named if approve is None else {**named, "approve": approve}).items():
         if not callable(function):
             raise TypeError(f"{name} is a {type(function).__name__}, which cannot be called")
-    answered = Awaited("outputs", {}, frozenset())
+    answered = Awaited("outputs", {}, set())
     turns = may_lag = 0
 
     def is_at_work(run: RunObject) -> bool:
@@ -312,7 +314,7 @@ def _result(
     except Exception as error:
         if not report_errors:
             raise
-        return _told(traceback.format_exception_only(error)[-1].strip())
+        return _told("".join(traceback.format_exception_only(error)).strip())
 
 
 def _told(problem: str) -> str:

@@ -14,8 +14,8 @@ from facade._options import LimitOptions, refuse_unknown
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
 
-MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
-"""How many pairs metadata may have, and how many characters their keys and values."""
+MAX_PAIRS = 16
+"""How many pairs metadata may have."""
 
 
 class ThreadRunFields(LimitOptions, total=False):
@@ -81,8 +81,8 @@ def creation(
         TypeError, ValueError: there is no such field, or one cannot be sent.
     """
     refuse_unknown(f"runs.{method}", given, (RunFields if thread else NewThreadFields).__annotations__)
-    options: Any = {name: value for name, value in given.items() if name in LimitOptions.__annotations__}
-    fields = {name: value for name, value in given.items() if name not in options}
+    fields = dict(given)
+    options: Any = {name: fields.pop(name) for name in LimitOptions.__annotations__ if name in given}
     include, additional_body = fields.pop("include", ()), fields.pop("additional_body", None)
     check_metadata("metadata", fields.get("metadata"))
     if fields.get("thread") is not None:
@@ -155,7 +155,7 @@ def check_metadata(name: str, value: Any) -> None:
     """Refuses metadata that no server takes; None, which is not sent, passes.
 
     Raises:
-        TypeError, ValueError: it is no mapping of strs to strs, or is too large.
+        TypeError, ValueError: it is no mapping of strs to strs, or has too many pairs.
     """
     if value is None:
         return
@@ -165,9 +165,6 @@ def check_metadata(name: str, value: Any) -> None:
     for key, text in pairs.items():
         if not isinstance(text, str):
             raise TypeError(f"the values of {name} are strs; that of {key[:80]!r} is a {type(text).__name__}")
-        if len(key) > MAX_KEY or len(text) > MAX_VALUE:
-            limit = f"a key may have {MAX_KEY} characters, a value {MAX_VALUE}"
-            raise ValueError(f"{name} has a key or value that is too long ({key[:80]!r}); {limit}")
 
 
 def secrets_in(body: bytes) -> tuple[str, ...]:

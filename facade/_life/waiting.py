@@ -15,17 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
-from facade._exchange import MAX_WAIT_SEC, NO_DEADLINE, Call, Clock, Deadline, Pause, is_throttled, one_line
+from facade._exchange import NO_DEADLINE, Call, Clock, Deadline, Pause, one_line, retry_wait_sec
 from facade._failure_log import warn_of
 from facade._options import MAX_SEC, Limits, number_check
-from facade.errors import (
-    APIConnectionError,
-    APIError,
-    APIResponseError,
-    APIStatusError,
-    APITimeoutError,
-    RunFailedError,
-)
+from facade.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, RunFailedError
 
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
@@ -52,9 +45,8 @@ ENDED = ("completed", "failed", "cancelled", "expired", "incomplete")
 CANCEL_SEC = 5.0
 """What the one cancel of a wait whose time is up may take, where `timeout_sec` says nothing."""
 
-FIRST_POLLS_SEC = (1 / 3, 2 / 3)
 RIDDEN_OUT = 2
-MIN_HINT_SEC, MAX_HINT_SEC = 0.1, 60.0
+"""How many failed polls in a row are."""
 
 
 def goes_on(run: RunObject) -> bool:
@@ -115,19 +107,20 @@ def waiting(wait: Wait, clock: Clock = time.monotonic) -> Steps:
     with wait.deadline as deadline:
         began = clock()
         while True:
-            asked_sec = 0.0
+            pause_sec = 0.0
             try:
                 run, headers = yield poll
             except APIError as error:
                 failures += 1
-                if not _may_pass(error) or (failures > RIDDEN_OUT and deadline.remaining_sec() > 0):
+                asked_sec = _asked_sec(error)
+                if asked_sec is None or (failures > RIDDEN_OUT and deadline.remaining_sec() > 0):
                     raise
-                asked_sec = (isinstance(error, APIStatusError) and error.retry_after) or 0.0
+                pause_sec = asked_sec
             else:
                 failures = 0
                 if not wait.goes_on(run):
                     return run
-            pause_sec = max(asked_sec, poll_interval_sec(wait.poll_sec, headers, polls, clock() - began))
+            pause_sec = max(pause_sec, poll_interval_sec(wait.poll_sec, headers, polls, clock() - began))
             left_sec = deadline.remaining_sec()
             yield Pause(max(min(pause_sec, left_sec), 0.0))
             polls += 1
@@ -163,24 +156,18 @@ def poll_interval_sec(poll_sec: float | None, headers: Mapping[str, str], polls:
         return poll_sec
     hint = headers.get("openai-poll-after-ms", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]*)?", hint):
-        return min(max(float(hint) / 1000, MIN_HINT_SEC), MAX_HINT_SEC)
-    return FIRST_POLLS_SEC[polls] if polls < len(FIRST_POLLS_SEC) else min(max(elapsed_sec / 60, 1.0), 5.0)
+        return min(max(float(hint) / 1000, 0.1), 60.0)
+    return max(min((polls + 1) / 3, 1.0), min(elapsed_sec / 60, 5.0))
 
 
 check_poll_sec = number_check("a number of seconds from 0 up", 0, MAX_SEC, int, float, NoneType)
 
 
-def is_ambiguous(error: APIError) -> bool:
-    """Whether a request that failed so may have done its work all the same."""
-    by_status: bool = isinstance(error, APIStatusError) and error.status_code in (500, 502, 504)
-    return error.sent and (by_status or isinstance(error, (APIConnectionError, APIResponseError)))
-
-
-def _may_pass(error: APIError) -> bool:
-    """Whether a poll may succeed after one that failed so."""
+def _asked_sec(error: APIError) -> float | None:
+    """The seconds to wait at least after a failed poll, 0 where the server does not say; None: asking is of no use."""
     if isinstance(error, APIStatusError):
-        return (is_throttled(error) or 500 <= error.status_code <= 599) and (error.retry_after or 0) <= MAX_WAIT_SEC
-    return isinstance(error, APIConnectionError)
+        return retry_wait_sec(error, {}, 0, jitter=lambda: 0.0)
+    return 0.0 if isinstance(error, APIConnectionError) else None
 
 
 def settled(run: RunObject, check: bool = False) -> RunObject:

@@ -32,3 +32,16 @@ def messages(thread: str, step: facade.RunStep, all: bool) -> None:  # noqa: A00
     assert_type(facade.get_thread_message(thread, all=all), facade.Walk[facade.Message] | facade.Page[facade.Message])
     assert_type(facade.get_thread_message(thread, run_id="run_1", limit=5), facade.Page[facade.Message])
     assert_type(facade.get_thread_message([thread], all=True), facade.Walk[facade.Message])
+
+
+def life(run: facade.Run) -> None:
+    """Starting and answering give a stream where one is asked for, stopping a run where `pass_thru` is."""
+    assert_type(facade.start_thread_run("thread_1", "asst_1", message="Hello", model="m"), facade.Run)
+    assert_type(facade.start_thread_run(assistant_id="asst_1", stream=True), facade.RunStream)
+    facade.start_thread_run("thread_1", "asst_1", modell="m")  # type: ignore[call-overload]  # pyright: ignore
+    assert_type(facade.submit_tool_output(run, tool_output={"call_1": 3}), facade.Run)
+    assert_type(facade.submit_tool_output("run_1", "thread_1", tool_output=[], stream=True), facade.RunStream)
+    facade.submit_tool_output(run)  # type: ignore[call-overload]  # pyright: ignore
+    assert_type(facade.wait_thread_run(run, status_for_exit="queued", deadline_sec=5), facade.Run)
+    assert_type(facade.stop_thread_run(run, pass_thru=True, wait=True), facade.Run)
+    assert_type(facade.stop_thread_run(run, force=True), None)
