@@ -1,7 +1,7 @@
 """One call's exchange with the server, without I/O: attempts, waits, deadline, and what status means which error.
 
-`exchange` is a generator. It yields an `Attempt` to send or a `Pause` to wait for; whoever drives it sends back the
-`Reply`, or the `APIError` for which none came. It returns what the call reads of a good reply.
+`exchange` is a generator. It yields what to `Ask`, once an attempt, or a `Pause` to wait for; whoever drives it sends
+back the `Reply`, or the `APIError` for which none came. It returns what the call reads of a good reply.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ logger = logging.getLogger("facade")
 
 T = TypeVar("T")
 Query = tuple[tuple[str, str], ...]
+Bound = tuple[float | None, str]
+"""How many seconds something may take (None: no limit), and what says so, for the error."""
 Clock = Callable[[], float]
 
 MAX_WAIT_SEC = 60.0
@@ -82,14 +84,15 @@ class Call(NamedTuple, Generic[T]):
         error.method, error.path = self.method, self.path
 
 
-class Attempt(NamedTuple):
-    """Send the request, and give it up when `limit` says so."""
+class Ask(NamedTuple, Generic[T]):
+    """Send a call, within these limits and what is left of the deadline."""
 
+    call: Call[T]
     limits: Limits
     deadline: Deadline
 
-    def limit(self) -> tuple[float | None, str]:
-        """The seconds that the attempt may take from now on (None: no limit), and what bounds it, for the error."""
+    def limit(self) -> Bound:
+        """What an attempt may take from now on."""
         timeout_sec = self.limits.timeout_sec
         if timeout_sec is None and self.deadline.total_sec is None:
             return None, "no limit"
@@ -137,20 +140,15 @@ NO_DEADLINE = Deadline(None)
 
 
 def exchange(
-    call: Call[T],
-    limits: Limits,
-    deadline: Deadline,
-    *,
+    ask: Ask[T],
     base: str = "",
     wall_clock: Clock = time.time,
     jitter: Callable[[], float] = lambda: random.uniform(0.8, 1.2),  # noqa: S311  # spreads retries, keeps no secret
-) -> Generator[Attempt | Pause, Any, T]:
+) -> Generator[Ask[T] | Pause, Any, T]:
     """Runs one call to its end.
 
     Args:
-        call: what to ask
-        limits: how long an attempt may take, and how many there may be
-        deadline: the time left of the whole call
+        ask: the call; how many attempts there may be, and the time left of them all
         base: the endpoint's address, for the hint that a closed endpoint gets
         wall_clock, jitter: time and chance, handed in by tests
 
@@ -160,12 +158,12 @@ def exchange(
     Raises:
         APIError: with the number of attempts. Status errors are retried as `retry_wait_sec` says, others never.
     """
-    is_debugging, retries = logger.isEnabledFor(logging.DEBUG), limits.max_retry_count or 0
+    call, is_debugging, retries = ask.call, logger.isEnabledFor(logging.DEBUG), ask.limits.max_retry_count or 0
     number = 0
     while True:
         number += 1
         started = time.monotonic()
-        answer: Reply | APIError = yield Attempt(limits, deadline)
+        answer: Reply | APIError = yield ask
         if isinstance(answer, APIError):
             error = answer
         else:
@@ -182,7 +180,7 @@ def exchange(
             else:
                 error = refusal = read_error(answer, base, wall_clock)
                 wait_sec = retry_wait_sec(refusal, answer.headers, number - 1, jitter, call.is_repeatable)
-                if wait_sec is not None and number <= retries and wait_sec <= deadline.remaining_sec():
+                if wait_sec is not None and number <= retries and wait_sec <= ask.deadline.remaining_sec():
                     of = f"{number + 1} of {retries + 1}"
                     logger.warning("%s answered %d; attempt %s in %.1f s", call, status, of, wait_sec)
                     yield Pause(wait_sec)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from facade._answers import Decoder
 from facade._auth import Credentials, RawHeaders, Redact
-from facade._exchange import Call, Reply, one_line
+from facade._exchange import Ask, Call, Reply, one_line
 from facade._options import CLOSED, OPENAI_HOST, Settings
 from facade.errors import APIConnectionError, APIError, APIResponseError, APITimeoutError
 
@@ -48,15 +48,15 @@ class Answer:
     """What comes of one attempt: an answer, chunk by chunk, as far as its status calls for it; or an error.
 
     Args:
-        call, settings: what is asked, by whom
+        ask, settings: what is asked, by whom
         redact: blanks secrets in a text that the server wrote
         status_code, headers: of the answer's head; 0 where none came
     """
 
     def __init__(
-        self, call: Call[Any], settings: Settings, redact: Redact, status_code: int, headers: RawHeaders
+        self, ask: Ask[Any], settings: Settings, redact: Redact, status_code: int, headers: RawHeaders
     ) -> None:
-        self._call, self._settings, self.redact = call, settings, redact
+        self.ask, self._settings, self.redact = ask, settings, redact
         self.status_code, self.is_good = status_code, 200 <= status_code < 300
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         self._chunks: list[bytes] = []
@@ -68,7 +68,7 @@ class Answer:
     def is_event_stream(self) -> bool:
         """Whether it is a good one that goes on as long as something happens."""
         kind = self.headers.get("content-type", "text/event-stream").lower()
-        return self._call.is_stream and self.is_good and kind.startswith("text/event-stream")
+        return self.is_good and kind.startswith("text/event-stream")
 
     def feed(self, chunk: bytes) -> bool:
         """Takes a chunk; says whether to go on. An error's body is read as far as it can be: its status counts."""
@@ -99,16 +99,12 @@ class Answer:
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         return Reply(self.status_code, self.headers, body, self.redact, stream)
 
-    def failure(
-        self, error: Exception, wire: Any, bound: tuple[float | None, str], is_closed: bool
-    ) -> Reply | APIError | None:
+    def failure(self, error: Exception, wire: Any) -> Reply | APIError | None:
         """What became of an attempt that an error ended: its status where one came that is no 2xx, else our own error.
 
         Args:
             error: the transport's; it is not kept, since it may lead to the key
             wire: what it was asked on
-            bound: the time limit, and what set it
-            is_closed: whether the client is closed
 
         Returns:
             None where the error is no transport's but a fault in the program.
@@ -120,14 +116,13 @@ class Answer:
         if not kinds and not isinstance(error, OSError):
             return None
         is_connecting = not kinds.isdisjoint(("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"))
-        sent: bool = wire.has_sent and not is_connecting
         has_passed = wire.limit_has_passed()
-        if wire.is_aborted and is_closed:
-            problem, sent = APIConnectionError("the client was closed while this request was under way"), True
+        if wire.is_aborted:
+            problem = APIConnectionError("the client was closed while this request was under way")
         elif self.status_code and not self.is_good:
             return self.reply()
         elif has_passed or "TimeoutException" in kinds:
-            limit_sec, limited_by = bound if has_passed else (None, "a limit of the transport's own")
+            limit_sec, limited_by = wire.bound if has_passed else (None, "a limit of the transport's own")
             late = f"no whole answer in {limit_sec:.3g} s" if limit_sec else "no time was left"
             problem = APITimeoutError(f"{late} ({limited_by}); allow more time, or look at the server")
         else:
@@ -135,8 +130,8 @@ class Answer:
             what = said or type(error.__cause__ or error).__name__
             text = f"no whole answer came ({type(error).__name__}: {what})"
             problem = APIConnectionError(_no_connection(self._settings, what) if is_connecting else text)
-        self._call.about(problem)
-        problem.sent = sent
+        self.ask.call.about(problem)
+        problem.sent = bool(wire.has_sent and not is_connecting)
         return problem
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpcore
 
+from facade._exchange import Bound
 from facade._network_bytes import Incoming
 
 CONNECT_DELAY_SEC: float | None = 0.25
@@ -54,6 +55,7 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
     Attributes:
         has_sent: whether anything of a request was sent, or may have been
         is_aborted: whether `abort` was called
+        bound: the time limit that was set last
         received_bytes: how much has come until now
         incoming: tells the bytes of an answer from those behind it
     """
@@ -62,14 +64,15 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
         self.has_sent = self.is_aborted = self._is_lost = False
         self.incoming = Incoming()
         self.received_bytes = self._read_bytes = 0
+        self.bound: Bound = (None, "no limit")
         self._limit = asyncio.timeout(None)
         self._reader = asyncio.StreamReader(BUFFER_BYTES // 2)  # which takes in twice as much
         self._transport: Any = None
         self._error: Exception | None = None
 
-    def time_limit(self, sec: float | None) -> asyncio.Timeout:
-        """A context that bounds what happens inside to so many seconds; None for no limit."""
-        self._limit = asyncio.timeout(sec)
+    def time_limit(self, bound: Bound) -> asyncio.Timeout:
+        """A context that bounds what happens inside, from now on."""
+        self.bound, self._limit = bound, asyncio.timeout(bound[0])
         return self._limit
 
     def limit_has_passed(self) -> bool:

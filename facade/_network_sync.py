@@ -20,6 +20,7 @@ from typing import Any
 
 import httpcore
 
+from facade._exchange import Bound
 from facade._network_bytes import Incoming
 
 MAX_WAIT_SEC = 1e6
@@ -94,20 +95,22 @@ class Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
     Attributes:
         has_sent: whether anything of a request was sent, or may have been
         is_aborted: whether `abort` was called
+        bound: the time limit that was set last
         incoming: tells the bytes of an answer from those behind it
     """
 
     def __init__(self) -> None:
         self.has_sent = self.is_aborted = False
         self.incoming = Incoming()
+        self.bound: Bound = (None, "no limit")
         self._end = math.inf
         self._lock = threading.Lock()  # a socket that is shut down from another thread is not closed meanwhile
         self._stream: Any = None
         self._socket: socket.socket | None = None
 
-    def time_limit(self, sec: float | None) -> contextlib.AbstractContextManager[None]:
-        """A context that bounds what happens to so many seconds from now; None for no limit."""
-        self._end = math.inf if sec is None else time.monotonic() + sec
+    def time_limit(self, bound: Bound) -> contextlib.AbstractContextManager[None]:
+        """A context that bounds what happens inside, from now on."""
+        self.bound, self._end = bound, math.inf if bound[0] is None else time.monotonic() + bound[0]
         return _NOTHING
 
     def limit_has_passed(self) -> bool:

@@ -12,7 +12,7 @@ from wire import a_run, waiting_run
 
 import facade
 from facade._arguments import RunKey
-from facade._exchange import Call, Deadline, Pause
+from facade._exchange import Ask, Call, Deadline, Pause
 from facade._life.answering import (
     awaited,
     check_awaited,
@@ -21,7 +21,7 @@ from facade._life.answering import (
     read_answers,
     waits_no_more,
 )
-from facade._life.waiting import Ask, Wait
+from facade._life.waiting import Wait
 from facade._options import Limits
 
 

@@ -239,6 +239,7 @@ class TestClosing:
         late.set()
         assert ended
         assert all(is_clear(call.exception()) for call in calls)
+        assert all(getattr(call.exception(), "sent", None) for call in calls)
         for mine, other in pairs:
             with mine, other:
                 other.setblocking(False)
@@ -300,6 +301,8 @@ class TestClosing:
             server.url = base
             failure = with_client(server, work)
         assert is_clear(failure)
+        assert isinstance(failure, facade.APIConnectionError)
+        assert failure.sent is False
         assert until(lambda: server.open_connections == 0)
 
     def test_about_to_be_under_way(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ from wire import (
 )
 
 import facade
-from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
+from facade._exchange import NO_DEADLINE, Ask, Call, Deadline, Pause, Reply, exchange
 from facade._options import Limits
 
 RUN = answer(a_run())
@@ -521,14 +521,9 @@ WAITS: dict[str, tuple[dict[str, str], float | None]] = {
 def step_after(headers: dict[str, str], retries: int = 1, jitter: float = 1.0) -> Pause | facade.APIStatusError:
     """What an exchange does after a 503 with these headers: waits so long, or gives up with its error."""
     call: Call[None] = Call("GET", "/threads/thread_1/runs", (), lambda body: None)
-    steps = exchange(
-        call,
-        Limits(None, None, retries),
-        Deadline(None, clock=lambda: 0.0),
-        wall_clock=lambda: NOW,
-        jitter=lambda: jitter,
-    )
-    assert isinstance(next(steps), Attempt)
+    ask = Ask(call, Limits(None, None, retries), Deadline(None, clock=lambda: 0.0))
+    steps = exchange(ask, wall_clock=lambda: NOW, jitter=lambda: jitter)
+    assert next(steps) is ask
     try:
         step = steps.send(
             Reply(503, httpx.Headers([(name.encode(), text.encode()) for name, text in headers.items()]), b"", str)
@@ -568,7 +563,7 @@ class TestWaits:
     def test_backoff(self) -> None:
         """The wait doubles with each retry, up to 129 s."""
         call: Call[None] = Call("GET", "/", (), lambda body: None)
-        steps = exchange(call, Limits(None, None, 10), Deadline(None), jitter=lambda: 1.2)
+        steps = exchange(Ask(call, Limits(None, None, 10), NO_DEADLINE), jitter=lambda: 1.2)
         waits = []
         next(steps)
         for _ in range(10):
@@ -583,7 +578,7 @@ class TestWaits:
         call: Call[None] = Call("GET", "/", (), lambda body: None)
         seen = set()
         for _ in range(200):
-            steps = exchange(call, Limits(None, None, 1), Deadline(None))
+            steps = exchange(Ask(call, Limits(None, None, 1), NO_DEADLINE))
             next(steps)
             step = steps.send(Reply(500, {}, b"", str))
             assert isinstance(step, Pause)
@@ -597,7 +592,7 @@ class TestWaits:
         call: Call[None] = Call("GET", "/", (), lambda body: None)
         for left, waits in ((5.0, True), (4.9, False)):
             with Deadline(left, clock=lambda: 0.0) as deadline:
-                steps = exchange(call, Limits(None, left, 3), deadline)
+                steps = exchange(Ask(call, Limits(None, left, 3), deadline))
                 next(steps)
                 reply = Reply(503, httpx.Headers({"retry-after": "5"}), b"", str)
                 if waits:

@@ -23,7 +23,7 @@ from wire import CLOSE, KEY, Request, Server, a_page, a_run, a_step, answer, err
 
 import facade
 from facade._answers import read_object, read_page
-from facade._exchange import Call, Deadline, Pause, Reply, exchange, read_error
+from facade._exchange import NO_DEADLINE, Ask, Call, Pause, Reply, exchange, read_error
 from facade._http import Answer
 from facade._options import Limits
 
@@ -255,9 +255,8 @@ class TestWaits:
         headers = {"retry-after": after, "retry-after-ms": after_ms}
         raw = [(name.encode(), text.encode("latin-1")) for name, text in headers.items() if text is not None]
         call: Call[None] = Call("GET", "/", (), lambda body: None)
-        steps = exchange(
-            call, Limits(None, None, 20), Deadline(None), wall_clock=lambda: 1_760_000_000.0, jitter=lambda: jitter
-        )
+        ask = Ask(call, Limits(None, None, 20), NO_DEADLINE)
+        steps = exchange(ask, wall_clock=lambda: 1_760_000_000.0, jitter=lambda: jitter)
         next(steps)
         for _ in range(retry):
             steps.send(Reply(500, {}, b"", str))
@@ -552,7 +551,7 @@ class TestFuzz:
     def test_encodings(self, seed: int) -> None:
         """Mutated encoded bodies, in whatever pieces, are decoded or refused, within the limit."""
         whims = random.Random(seed)
-        asked: Any = {"call": None, "settings": SimpleNamespace(max_response_bytes=20_000), "redact": str}
+        asked: Any = {"ask": None, "settings": SimpleNamespace(max_response_bytes=20_000), "redact": str}
         for _ in range(40):
             plain = whims.choice(BODIES)
             encoding, packed = whims.choice(

@@ -9,10 +9,10 @@ from facade import _operations
 from facade._arguments import RunLike, ThreadLike, run_key
 from facade._async.resource import AsyncResource
 from facade._async.streams import AsyncRunStream
-from facade._exchange import Pause
+from facade._exchange import Ask, Pause
 from facade._life.answering import cancellation, processing, submission, writing
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
-from facade._life.waiting import Ask, Steps, settled, wait_for, waiting
+from facade._life.waiting import Steps, settled, wait_for, waiting
 from facade._options import LimitOptions
 from openai_thread_runs_api import models
 
@@ -238,7 +238,7 @@ class AsyncRunLife(AsyncResource):
             given = failure = None
             try:
                 if isinstance(step, Ask):
-                    given = await self._pool.run(step.call, self._settings, step.limits, step.deadline)
+                    given = await self._pool.run(step, self._settings)
                 elif isinstance(step, Pause):
                     await async_pause(step.sec, None)
                 else:

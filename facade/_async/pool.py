@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import httpcore
 
 from facade._auth import Credentials, Redact, Secret, also_redacting, redacting
-from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
+from facade._exchange import Ask, Pause, Reply, exchange
 from facade._http import Answer, as_httpx, make_request
 from facade._network_async import AsyncCancelToken, AsyncWire, async_pause, home, settle
-from facade._options import Limits, Settings
+from facade._options import Settings
 from facade._route import KEEP_SEC, Route
 from facade.errors import APIError, ConfigurationError
 
@@ -40,11 +40,11 @@ class AsyncConnection:
             pool = httpcore.AsyncConnectionPool(**route.pool_options(), network_backend=self.wire)
             self.http = pool.create_connection(route.origin())
 
-    async def send(self, request: httpcore.Request, limit_sec: float | None) -> Any:
+    async def send(self, request: httpcore.Request) -> Any:
         """Sends a request; gives the answer (as httpcore does) as soon as its head has come."""
         if self.http is None:
             self.wire.has_sent = True
-            given = await self.route.transport.handle_async_request(as_httpx(request, limit_sec))
+            given = await self.route.transport.handle_async_request(as_httpx(request, self.wire.bound[0]))
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
         self.wire.incoming.answer_begins()
         response = await self.http.handle_async_request(request)
@@ -138,27 +138,18 @@ class AsyncPool:
         for connection in idle:
             connection.wire.close()
 
-    async def run(
-        self,
-        call: Call[T],
-        settings: Settings,
-        limits: Limits,
-        deadline: Deadline,
-        token: AsyncCancelToken | None = None,
-    ) -> T:
+    async def run(self, ask: Ask[T], settings: Settings, token: AsyncCancelToken | None = None) -> T:
         """Drives one exchange to its end.
 
         Args:
-            call: what to ask
+            ask: what to ask
             settings: of the client that asks
-            limits: of this call
-            deadline: the time left of the whole call
             token: breaks it off from another thread
 
         Raises:
             APIError: no good answer came.
         """
-        steps = exchange(call, limits, deadline, base=settings.base)
+        steps = exchange(ask, settings.base)
         step = next(steps)
         try:
             while True:
@@ -166,38 +157,35 @@ class AsyncPool:
                     await async_pause(step.sec, token)
                     step = next(steps)
                 else:
-                    step = steps.send(await self.attempt(call, settings, step, token))
+                    step = steps.send(await self.attempt(step, settings, token))
         except StopIteration as end:
             result: T = end.value
             return result
 
     async def attempt(
-        self, call: Call[Any], settings: Settings, attempt: Attempt, token: AsyncCancelToken | None
+        self, ask: Ask[Any], settings: Settings, token: AsyncCancelToken | None = None
     ) -> Reply | APIError:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
         redact: Redact = str
-        answer: Answer | None = None
-        opened: AsyncOpenStream | None = None
+        call, answer, opened = ask.call, None, None
         keep = False
-        bound = attempt.limit()
         connection = self.acquire(settings.route)
         wire = connection.wire
         try:
             credentials = settings.auth.fixed_credentials and settings.auth.fixed_credentials()
             if credentials is None:
-                async with wire.time_limit(bound[0]):
+                async with wire.time_limit(ask.limit()):
                     credentials = await _ask_for_key(settings)
-                bound = attempt.limit()
             redact = also_redacting(credentials.redact, call.secrets) if call.secrets else credentials.redact
             reset = redacting.set(redact)
             try:
-                async with wire.time_limit(bound[0]):
+                async with wire.time_limit(ask.limit()):
                     if token is not None:
                         token.watch(wire)
-                    response = await connection.send(make_request(call, settings, credentials), bound[0])
-                    answer = Answer(call, settings, redact, response.status, response.headers)
+                    response = await connection.send(make_request(call, settings, credentials))
+                    answer = Answer(ask, settings, redact, response.status, response.headers)
                     if call.is_stream and answer.is_event_stream:
-                        opened = AsyncOpenStream(self, connection, attempt, response.stream, answer)
+                        opened = AsyncOpenStream(self, connection, response.stream, answer)
                         return answer.reply(opened)
                     try:
                         async for chunk in response.stream:
@@ -210,7 +198,7 @@ class AsyncPool:
             finally:
                 redacting.reset(reset)
         except Exception as error:
-            problem = (answer or Answer(call, settings, redact, 0, [])).failure(error, wire, bound, self.is_closed)
+            problem = (answer or Answer(ask, settings, redact, 0, [])).failure(error, wire)
             if problem is None:
                 raise
             return problem
@@ -226,18 +214,15 @@ class AsyncOpenStream:
 
     Args:
         pool, connection, stream: what was acquired, and where; what comes on it
-        attempt: each chunk may take what it may
-        answer: its head
+        answer: its head; each chunk may take what an attempt may
 
     Attributes:
         headers, redact: of the answer
     """
 
-    def __init__(
-        self, pool: AsyncPool, connection: AsyncConnection, attempt: Attempt, stream: Any, answer: Answer
-    ) -> None:
-        self._pool, self._connection, self._attempt = pool, connection, attempt
-        self._stream, self._chunks, self._answer = stream, aiter(stream), answer
+    def __init__(self, pool: AsyncPool, connection: AsyncConnection, stream: Any, answer: Answer) -> None:
+        self._pool, self._connection, self._answer = pool, connection, answer
+        self._stream, self._chunks = stream, aiter(stream)
         self.headers, self.redact, self._home = answer.headers, answer.redact, home()
 
     async def read(self) -> bytes | None:
@@ -249,13 +234,13 @@ class AsyncOpenStream:
         """
         if self._home != home():
             raise RuntimeError("this stream was begun in another process or event loop; begin another one here")
-        bound, wire = self._attempt.limit(), self._connection.wire
+        wire = self._connection.wire
         reset = redacting.set(self.redact)
         try:
-            async with wire.time_limit(bound[0]):
+            async with wire.time_limit(self._answer.ask.limit()):
                 return await anext(self._chunks, None)
         except Exception as error:
-            problem = self._answer.failure(error, wire, bound, self._pool.is_closed)
+            problem = self._answer.failure(error, wire)
             if problem is None:
                 raise
         finally:

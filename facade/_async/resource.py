@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from facade._answers import Page
 from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._async.walks import AsyncWalk
-from facade._exchange import NO_DEADLINE, Call, Deadline
+from facade._exchange import NO_DEADLINE, Ask, Call, Deadline
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
 from facade._paging import ListCursor, Window
@@ -40,9 +40,9 @@ class AsyncResource:
     async def _ask(self, method: str, call: Call[T], options: LimitOptions) -> T:
         limits = self._limits(method, options) if options else self._settings.limits
         if limits.deadline_sec is None:
-            return await self._pool.run(call, self._settings, limits, NO_DEADLINE)
+            return await self._pool.run(Ask(call, limits, NO_DEADLINE), self._settings)
         with Deadline(limits.deadline_sec) as deadline:
-            return await self._pool.run(call, self._settings, limits, deadline)
+            return await self._pool.run(Ask(call, limits, deadline), self._settings)
 
     async def _read(self, method: str, call: Call[M], options: LimitOptions) -> M:
         """Asks for one run or step, and warns where it failed."""
@@ -77,7 +77,7 @@ class AsyncResource:
         check_concurrency("concurrency", concurrency)
 
         async def fetch(cursor: ListCursor[T], token: Any) -> Page[T]:
-            return await self._pool.run(cursor.next_call(), self._settings, limits, deadline, token)
+            return await self._pool.run(Ask(cursor.next_call(), limits, deadline), self._settings, token)
 
         is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, (Iterable, AsyncIterable))
         if not is_many:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
-from facade._exchange import Call, Deadline
+from facade._exchange import Ask, Call, Deadline
 from facade._life.bodies import as_json, make_body, read_mapping, secrets_in
-from facade._life.waiting import ENDED, Ask, Step, Steps, Wait, cancelling_late, goes_on, waiting
+from facade._life.waiting import ENDED, Step, Steps, Wait, cancelling_late, goes_on, waiting
 from facade._options import Limits, check_turns
 from facade.errors import APIError, APIStatusError, APITimeoutError, BadRequestError
 

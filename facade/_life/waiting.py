@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
-from facade._exchange import NO_DEADLINE, Call, Clock, Deadline, Pause, one_line, retry_wait_sec
+from facade._exchange import NO_DEADLINE, Ask, Clock, Deadline, Pause, one_line, retry_wait_sec
 from facade._failure_log import warn_of
 from facade._options import MAX_SEC, Limits, number_check
 from facade.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, RunFailedError
@@ -24,15 +24,7 @@ if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
 
 
-class Ask(NamedTuple):
-    """Send a call, within these limits and what is left of the deadline."""
-
-    call: Call[Any]
-    limits: Limits
-    deadline: Deadline
-
-
-Step = Ask | Pause | Callable[[], Any]
+Step = Ask[Any] | Pause | Callable[[], Any]
 Steps = Generator[Step, Any, "RunObject"]
 """What follows a run step by step: each is to be asked, waited for or called."""
 

@@ -8,10 +8,10 @@ from typing import Any, Unpack
 
 from facade import _operations
 from facade._arguments import RunLike, ThreadLike, run_key
-from facade._exchange import Pause
+from facade._exchange import Ask, Pause
 from facade._life.answering import cancellation, processing, submission, writing
 from facade._life.bodies import NewThreadFields, RunFields, check_metadata, creation, make_body, read_mapping
-from facade._life.waiting import Ask, Steps, settled, wait_for, waiting
+from facade._life.waiting import Steps, settled, wait_for, waiting
 from facade._options import LimitOptions
 from facade._sync.resource import Resource
 from facade._sync.streams import RunStream
@@ -239,7 +239,7 @@ class RunLife(Resource):
             given = failure = None
             try:
                 if isinstance(step, Ask):
-                    given = self._pool.run(step.call, self._settings, step.limits, step.deadline)
+                    given = self._pool.run(step, self._settings)
                 elif isinstance(step, Pause):
                     pause(step.sec, None)
                 else:

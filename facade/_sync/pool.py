@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import httpcore
 
 from facade._auth import Credentials, Redact, Secret, also_redacting, redacting
-from facade._exchange import Attempt, Call, Deadline, Pause, Reply, exchange
+from facade._exchange import Ask, Pause, Reply, exchange
 from facade._http import Answer, as_httpx, make_request
 from facade._network_sync import CancelToken, Wire, home, pause, settle
-from facade._options import Limits, Settings
+from facade._options import Settings
 from facade._route import KEEP_SEC, Route
 from facade.errors import APIError, ConfigurationError
 
@@ -41,11 +41,11 @@ class Connection:
             pool = httpcore.ConnectionPool(**route.pool_options(), network_backend=self.wire)
             self.http = pool.create_connection(route.origin())
 
-    def send(self, request: httpcore.Request, limit_sec: float | None) -> Any:
+    def send(self, request: httpcore.Request) -> Any:
         """Sends a request; gives the answer (as httpcore does) as soon as its head has come."""
         if self.http is None:
             self.wire.has_sent = True
-            given = self.route.transport.handle_request(as_httpx(request, limit_sec))
+            given = self.route.transport.handle_request(as_httpx(request, self.wire.bound[0]))
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
         self.wire.incoming.answer_begins()
         response = self.http.handle_request(request)
@@ -139,27 +139,18 @@ class Pool:
         for connection in idle:
             connection.wire.close()
 
-    def run(
-        self,
-        call: Call[T],
-        settings: Settings,
-        limits: Limits,
-        deadline: Deadline,
-        token: CancelToken | None = None,
-    ) -> T:
+    def run(self, ask: Ask[T], settings: Settings, token: CancelToken | None = None) -> T:
         """Drives one exchange to its end.
 
         Args:
-            call: what to ask
+            ask: what to ask
             settings: of the client that asks
-            limits: of this call
-            deadline: the time left of the whole call
             token: breaks it off from another thread
 
         Raises:
             APIError: no good answer came.
         """
-        steps = exchange(call, limits, deadline, base=settings.base)
+        steps = exchange(ask, settings.base)
         step = next(steps)
         try:
             while True:
@@ -167,38 +158,33 @@ class Pool:
                     pause(step.sec, token)
                     step = next(steps)
                 else:
-                    step = steps.send(self.attempt(call, settings, step, token))
+                    step = steps.send(self.attempt(step, settings, token))
         except StopIteration as end:
             result: T = end.value
             return result
 
-    def attempt(
-        self, call: Call[Any], settings: Settings, attempt: Attempt, token: CancelToken | None
-    ) -> Reply | APIError:
+    def attempt(self, ask: Ask[Any], settings: Settings, token: CancelToken | None = None) -> Reply | APIError:
         """Sends one request and reads its answer; an error is returned, so that it keeps nothing of what led to it."""
         redact: Redact = str
-        answer: Answer | None = None
-        opened: OpenStream | None = None
+        call, answer, opened = ask.call, None, None
         keep = False
-        bound = attempt.limit()
         connection = self.acquire(settings.route)
         wire = connection.wire
         try:
             credentials = settings.auth.fixed_credentials and settings.auth.fixed_credentials()
             if credentials is None:
-                with wire.time_limit(bound[0]):
+                with wire.time_limit(ask.limit()):
                     credentials = _ask_for_key(settings)
-                bound = attempt.limit()
             redact = also_redacting(credentials.redact, call.secrets) if call.secrets else credentials.redact
             reset = redacting.set(redact)
             try:
-                with wire.time_limit(bound[0]):
+                with wire.time_limit(ask.limit()):
                     if token is not None:
                         token.watch(wire)
-                    response = connection.send(make_request(call, settings, credentials), bound[0])
-                    answer = Answer(call, settings, redact, response.status, response.headers)
+                    response = connection.send(make_request(call, settings, credentials))
+                    answer = Answer(ask, settings, redact, response.status, response.headers)
                     if call.is_stream and answer.is_event_stream:
-                        opened = OpenStream(self, connection, attempt, response.stream, answer)
+                        opened = OpenStream(self, connection, response.stream, answer)
                         return answer.reply(opened)
                     try:
                         for chunk in response.stream:
@@ -211,7 +197,7 @@ class Pool:
             finally:
                 redacting.reset(reset)
         except Exception as error:
-            problem = (answer or Answer(call, settings, redact, 0, [])).failure(error, wire, bound, self.is_closed)
+            problem = (answer or Answer(ask, settings, redact, 0, [])).failure(error, wire)
             if problem is None:
                 raise
             return problem
@@ -227,16 +213,15 @@ class OpenStream:
 
     Args:
         pool, connection, stream: what was acquired, and where; what comes on it
-        attempt: each chunk may take what it may
-        answer: its head
+        answer: its head; each chunk may take what an attempt may
 
     Attributes:
         headers, redact: of the answer
     """
 
-    def __init__(self, pool: Pool, connection: Connection, attempt: Attempt, stream: Any, answer: Answer) -> None:
-        self._pool, self._connection, self._attempt = pool, connection, attempt
-        self._stream, self._chunks, self._answer = stream, iter(stream), answer
+    def __init__(self, pool: Pool, connection: Connection, stream: Any, answer: Answer) -> None:
+        self._pool, self._connection, self._answer = pool, connection, answer
+        self._stream, self._chunks = stream, iter(stream)
         self.headers, self.redact, self._home = answer.headers, answer.redact, home()
 
     def read(self) -> bytes | None:
@@ -248,13 +233,13 @@ class OpenStream:
         """
         if self._home != home():
             raise RuntimeError("this stream was begun in another process or event loop; begin another one here")
-        bound, wire = self._attempt.limit(), self._connection.wire
+        wire = self._connection.wire
         reset = redacting.set(self.redact)
         try:
-            with wire.time_limit(bound[0]):
+            with wire.time_limit(self._answer.ask.limit()):
                 return next(self._chunks, None)
         except Exception as error:
-            problem = self._answer.failure(error, wire, bound, self._pool.is_closed)
+            problem = self._answer.failure(error, wire)
             if problem is None:
                 raise
         finally:

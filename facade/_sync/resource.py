@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade._answers import Page
 from facade._arguments import PageQuery, RunKey, behind, is_one
-from facade._exchange import NO_DEADLINE, Call, Deadline
+from facade._exchange import NO_DEADLINE, Ask, Call, Deadline
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
 from facade._paging import ListCursor, Window
@@ -41,9 +41,9 @@ class Resource:
     def _ask(self, method: str, call: Call[T], options: LimitOptions) -> T:
         limits = self._limits(method, options) if options else self._settings.limits
         if limits.deadline_sec is None:
-            return self._pool.run(call, self._settings, limits, NO_DEADLINE)
+            return self._pool.run(Ask(call, limits, NO_DEADLINE), self._settings)
         with Deadline(limits.deadline_sec) as deadline:
-            return self._pool.run(call, self._settings, limits, deadline)
+            return self._pool.run(Ask(call, limits, deadline), self._settings)
 
     def _read(self, method: str, call: Call[M], options: LimitOptions) -> M:
         """Asks for one run or step, and warns where it failed."""
@@ -78,7 +78,7 @@ class Resource:
         check_concurrency("concurrency", concurrency)
 
         def fetch(cursor: ListCursor[T], token: Any) -> Page[T]:
-            return self._pool.run(cursor.next_call(), self._settings, limits, deadline, token)
+            return self._pool.run(Ask(cursor.next_call(), limits, deadline), self._settings, token)
 
         is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, (Iterable))
         if not is_many:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facade import _operations
 from facade._arguments import RunKey
-from facade._exchange import Call, Deadline
+from facade._exchange import Ask, Call, Deadline
 from facade._life.gathering import AT_REST, MESSAGE, RUN, STEP, Gathering
 from facade._life.streaming import Event, StreamReader
 from facade._life.waiting import Wait, waiting
@@ -147,9 +147,9 @@ class EventSource:
 
     def events(self) -> Iterator[Event]:
         """The events; first of all, once an answer has begun, one that is none."""
-        call, limits = _operations.as_stream(self._call), self._settings.limits
+        call = _operations.as_stream(self._call)
         with self._deadline:
-            answer = self._pool.run(call, self._settings, limits, self._deadline)
+            answer = self._pool.run(Ask(call, self._settings.limits, self._deadline), self._settings)
         if isinstance(answer, models.RunObject):
             yield Event("", None)
             for event in self._polled(answer):

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from facade._async.pool import AsyncPool
-from facade._exchange import Attempt, Call, Deadline, Reply, described, read_error, retry_wait_sec
+from facade._exchange import NO_DEADLINE, Ask, Call, Reply, described, read_error, retry_wait_sec
 from facade._network_async import AsyncCancelToken, AsyncWire
 from facade._options import Settings
 from facade.archive._files import FilesPlan
@@ -273,7 +273,7 @@ class Reader:
             async with asyncio.timeout(stall_sec) as limit:
                 watch = _Watch(limit)
                 self._watches.add(watch)
-                return await self._pool.attempt(call, self._settings, Attempt(self._limits, Deadline(None)), watch)
+                return await self._pool.attempt(Ask(call, self._limits, NO_DEADLINE), self._settings, watch)
         except TimeoutError:
             return APITimeoutError(f"nothing came for {STALL_SEC:g} s; look at the server")
         finally:
