@@ -92,8 +92,7 @@ def field(value: Any, name: str) -> Any:
 
 def _is(value: Any, kind: str) -> bool:
     """Whether an object says that it is of a kind, or does not say of which."""
-    said = field(value, "object") if isinstance(value, Mapping) else getattr(value, "object_", field(value, "object"))
-    return said is None or said == kind
+    return (field(value, "object_") or field(value, "object")) in (None, kind)
 
 
 def is_one(value: Any) -> bool:
@@ -114,7 +113,7 @@ def thread_key(value: Any) -> str:
     """
     if isinstance(value, str):
         return check_id("thread", value, "thread")
-    if isinstance(value, Mapping) or hasattr(value, "id") or hasattr(value, "thread_id"):
+    if is_one(value):
         thread_id = field(value, "thread_id")
         if thread_id is None and _is(value, "thread"):
             thread_id = field(value, "id")
@@ -134,21 +133,19 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
     Raises:
         TypeError, ValueError: they name no run.
     """
-    own_thread, run_id = None, value
     if isinstance(value, str):
-        if thread_id is None:
-            raise TypeError("thread_id is needed with a run id; a run itself knows its thread")
-    elif isinstance(value, Mapping) or hasattr(value, "id") or hasattr(value, "run_id"):
+        own_thread, run_id = None, value
+    elif is_one(value) or hasattr(value, "run_id"):
         own_thread, run_id = field(value, "thread_id"), field(value, "run_id")
-        if run_id is None or (own_thread is None and thread_id is None):
-            run_id = field(value, "id") if _is(value, "thread.run") else None
+        if run_id is None and _is(value, "thread.run"):
+            run_id = field(value, "id")
         if run_id is None:
             raise ValueError(f"this {type(value).__name__} is no run and has no run_id")
     else:
         raise TypeError(f"run is an id, a run or anything with a run_id and thread_id, not {_kind(value)}")
-    check_id("run" if run_id is value else "run_id", run_id, "run")
+    check_id("run", run_id, "run")
     if thread_id is not None:
-        is_id: bool = thread_id.__class__ is str
+        is_id: bool = isinstance(thread_id, str)
         thread_id = check_id("thread_id", thread_id, "thread") if is_id else thread_key(thread_id)
     if own_thread is None:
         if thread_id is None:
@@ -159,20 +156,20 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
     return RunKey(own_thread, run_id)
 
 
-def own_key(value: Any, kind: str) -> tuple[str, str]:
-    """The thread id and the id of an object that is to be read afresh.
+def own_key(message: Any) -> tuple[str, str]:
+    """The thread id and the id of a message that is to be read afresh.
 
     Raises:
         TypeError: it is an id, or does not know its thread.
     """
-    if isinstance(value, (str, bytes)) or (thread_id := field(value, "thread_id")) is None:
-        raise TypeError(f"refresh takes a {kind}, which knows its thread; with an id use get(thread, {kind}_id)")
-    return check_id("thread_id", thread_id, "thread"), check_id(kind, field(value, "id"), kind)
+    if (thread_id := field(message, "thread_id")) is None:
+        raise TypeError("refresh takes a message, which knows its thread; with an id use get(thread, message_id)")
+    return check_id("thread_id", thread_id, "thread"), check_id("message", field(message, "id"), "message")
 
 
 def step_key(step: Any) -> tuple[RunKey, str]:
     """The run and the step id that a step names."""
-    if isinstance(step, (str, bytes)) or field(step, "run_id") is None:
+    if field(step, "run_id") is None:
         raise TypeError("refresh takes a step, which knows its thread and run; with an id use get(run, step_id)")
     return run_key(step), check_id("step", field(step, "id"), "run step")
 

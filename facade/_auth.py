@@ -42,10 +42,6 @@ class Secret:
         """The key, or what gives it; no local variable may hold it where an error is raised."""
         return self._reveal()
 
-    def is_callable(self) -> bool:
-        """Whether it is what gives a key, not a key."""
-        return callable(self._reveal())
-
     def usable(self) -> str:
         """The key as it goes into a header, without white space around it.
 
@@ -59,9 +55,6 @@ class Secret:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._reveal() == other._reveal()
-
-    def __hash__(self) -> int:
-        return hash(self._reveal())
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -124,25 +117,25 @@ class Auth(NamedTuple):
         auth_type: which header carries it
         host: the header `Host`
         organization: sent with auth_type "openai"; None or blank for none
-        additional: headers that win over the client's own
-        proxy_password: a further secret; None for none
-        fixed_credentials: gives the credentials of all attempts; None where the key is asked for before each
+        additional: pairs of headers' names and values, which win over the client's own
+        proxy_password: a further secret; blank for none
+        known: gives the credentials of all attempts; None where the key is asked for before each
     """
 
     secret: Secret
     auth_type: AuthType
     host: str
     organization: str | None
-    additional: tuple[tuple[str, Secret], ...]
-    proxy_password: Secret | None
-    fixed_credentials: Callable[[], Credentials] | None = None
+    additional: Secret
+    proxy_password: Secret
+    known: Callable[[], Credentials | None] = lambda: None
 
     def settled(self) -> Auth:
-        """The same with its fixed credentials, where the key is known."""
-        if self.secret.is_callable():
+        """The same with the credentials of all attempts, where the key is known."""
+        if callable(self.secret.reveal()):
             return self
-        fixed = self.credentials(self.secret)
-        return self._replace(fixed_credentials=lambda: fixed)
+        credentials = self.credentials(self.secret)
+        return self._replace(known=lambda: credentials)
 
     def credentials(self, secret: Secret) -> Credentials:
         """The credentials with a key.
@@ -150,8 +143,7 @@ class Auth(NamedTuple):
         Raises:
             ConfigurationError: the key is not usable.
         """
-        key = secret.usable()
-        given = [(name, str(value.reveal())) for name, value in self.additional]
+        key, given = secret.usable(), self.additional.reveal()
         names = {name.lower() for name, _ in given}
         own = [
             ("Host", self.host),
@@ -164,10 +156,10 @@ class Auth(NamedTuple):
         if self.organization and self.auth_type == "openai":
             own.append(("OpenAI-Organization", self.organization))
         headers = [pair for pair in own if pair[0].lower() not in names] + given
-        password = "" if self.proxy_password is None else str(self.proxy_password.reveal())
+        secrets = [value for _, value in given if len(value) >= MIN_HEADER_SECRET_LENGTH]
         return Credentials(
             [(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
-            redactor(key, password, *(value for _, value in given if len(value) >= MIN_HEADER_SECRET_LENGTH)),
+            redactor(key, self.proxy_password.reveal(), *secrets),
         )
 
 

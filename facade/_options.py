@@ -158,7 +158,7 @@ def refuse_unknown(method: str, given: Iterable[str], known: Iterable[str]) -> N
 
 
 def _key(name: str, secret: Secret) -> Secret:
-    if not secret.is_callable():
+    if not callable(secret.reveal()):
         secret.usable()
     return secret
 
@@ -201,10 +201,10 @@ def _query(name: str, value: Any) -> list[tuple[str, str]]:
     return parse_qsl(urlencode(value, doseq=True), keep_blank_values=True)
 
 
-def _headers(name: str, given: Secret) -> tuple[tuple[str, Secret], ...]:
+def _headers(name: str, given: Secret) -> Secret:
     if problem := _header_problem(given):
         raise problem
-    return tuple((header, Secret(text.strip())) for header, text in given.reveal().items())
+    return Secret([(header, text.strip()) for header, text in given.reveal().items()])
 
 
 def _header_problem(given: Secret) -> Exception | None:
@@ -367,8 +367,8 @@ class Settings(NamedTuple):
         prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         transport = option("transport", given)
         proxy = None if transport is not None else find_proxy(option("proxy", given), parts.scheme, authority)
-        password = None if proxy is None else proxy.password()
-        organization, headers = option("organization", given), option("additional_headers", given) or ()
+        password = Secret("") if proxy is None else proxy.password()
+        organization, headers = option("organization", given), option("additional_headers", given) or Secret([])
         return cls(
             auth=Auth(secret, auth_type, authority, organization, headers, password).settled(),
             route=Route(parts.scheme.encode(), host, parts.port, option("verify", given), proxy, transport),

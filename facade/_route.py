@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from facade._auth import Secret
 from facade.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    import httpcore
 
 KEEP_SEC = 5.0
 """How long a connection is kept that no request uses."""
@@ -35,19 +33,13 @@ class Proxy(NamedTuple):
         _, auth, _, _ = self.described.reveal()
         return Secret("" if auth is None else auth[1].decode())
 
-    def as_httpcore(self) -> httpcore.Proxy:
-        """The proxy as httpcore takes it."""
-        import httpcore
-
-        return httpcore.Proxy(*self.described.reveal())
-
 
 class Route(NamedTuple):
     """What decides which connections a request may use.
 
     Attributes:
         scheme, host, port: the endpoint
-        verify: True, or a TLS context
+        verify: a TLS context; True for the usual one, False for one that takes any certificate
         proxy: None for none
         transport: an httpx transport in the place of connections; None for none
     """
@@ -59,47 +51,47 @@ class Route(NamedTuple):
     proxy: Proxy | None
     transport: Any
 
-    def origin(self) -> httpcore.Origin:
-        """Where its connections lead, as httpcore takes it."""
+    def connect(self, pool: Callable[..., Any], network: Any) -> Any:
+        """One of httpcore's connections, which connects with its first request.
+
+        Args:
+            pool: the kind of pool that makes it: httpcore's sync or async one
+            network: the backend that it goes over
+        """
         import httpcore
 
-        return httpcore.Origin(self.scheme, self.host, self.port or (443 if self.scheme == b"https" else 80))
-
-    def pool_options(self) -> dict[str, Any]:
-        """What httpcore is told when it makes one of its connections."""
-        context = None
-        if self.scheme == b"https":
-            of_environment = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-            context = _usual_context(*of_environment) if self.verify is True else self.verify
-        proxy = None if self.proxy is None else self.proxy.as_httpcore()
-        return {"ssl_context": context, "proxy": proxy, "keepalive_expiry": KEEP_SEC}
+        is_https: bool = self.scheme == b"https"
+        made_by = pool(
+            ssl_context=(_made(self.verify) if isinstance(self.verify, bool) else self.verify) if is_https else None,
+            proxy=None if self.proxy is None else httpcore.Proxy(*self.proxy.described.reveal()),
+            keepalive_expiry=KEEP_SEC,
+            network_backend=network,
+        )
+        return made_by.create_connection(
+            httpcore.Origin(self.scheme, self.host, self.port or (443 if is_https else 80))
+        )
 
 
 @cache
-def _usual_context(*_: str | None) -> ssl.SSLContext:
-    """The TLS context of all clients that are told nothing else, one for what the environment says of certificates."""
+def _made(verify: bool) -> ssl.SSLContext:
+    """The TLS context of all clients that are told nothing else."""
     import httpx
 
-    return httpx.create_ssl_context()
+    return httpx.create_ssl_context(verify, trust_env=False)
 
 
 def check_verify(name: str, value: Any) -> Any:
-    """True, or the TLS context that an option stands for.
+    """A TLS context; True for the usual one, False for one that takes any certificate, which are made when needed.
 
     Raises:
         ConfigurationError: its file cannot be read, or the file that a variable names cannot.
         TypeError: it is none of what httpx takes.
     """
-    if value is True:
-        for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-            if path := os.environ.get(variable):
-                _load(path, variable)
-                break
-        return True
-    if value is False:
-        import httpx
-
-        return httpx.create_ssl_context(verify=False)
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if value is True and (path := os.environ.get(variable)):
+            return _load(path, variable)
+    if isinstance(value, bool):
+        return value
     if isinstance(value, (str, os.PathLike)):
         return _load(os.fspath(value), "verify")
     if isinstance(value, ssl.SSLContext):

@@ -37,8 +37,7 @@ class AsyncConnection:
         self.wire = AsyncWire()
         self.http: Any = None
         if route.transport is None:
-            pool = httpcore.AsyncConnectionPool(**route.pool_options(), network_backend=self.wire)
-            self.http = pool.create_connection(route.origin())
+            self.http = route.connect(httpcore.AsyncConnectionPool, self.wire)
 
     async def send(self, request: httpcore.Request) -> Any:
         """Sends a request; gives the answer (as httpcore does) as soon as its head has come."""
@@ -172,7 +171,7 @@ class AsyncPool:
         connection = self.acquire(settings.route)
         wire = connection.wire
         try:
-            credentials = settings.auth.fixed_credentials and settings.auth.fixed_credentials()
+            credentials = settings.auth.known()
             if credentials is None:
                 async with wire.time_limit(ask.limit()):
                     credentials = await _ask_for_key(settings)

@@ -38,8 +38,7 @@ class Connection:
         self.wire = Wire()
         self.http: Any = None
         if route.transport is None:
-            pool = httpcore.ConnectionPool(**route.pool_options(), network_backend=self.wire)
-            self.http = pool.create_connection(route.origin())
+            self.http = route.connect(httpcore.ConnectionPool, self.wire)
 
     def send(self, request: httpcore.Request) -> Any:
         """Sends a request; gives the answer (as httpcore does) as soon as its head has come."""
@@ -171,7 +170,7 @@ class Pool:
         connection = self.acquire(settings.route)
         wire = connection.wire
         try:
-            credentials = settings.auth.fixed_credentials and settings.auth.fixed_credentials()
+            credentials = settings.auth.known()
             if credentials is None:
                 with wire.time_limit(ask.limit()):
                     credentials = _ask_for_key(settings)

@@ -284,7 +284,7 @@ class Messages(Resource):
             message: a message, or an object or mapping with its `id` and `thread_id`
             options: timeout_sec, deadline_sec, max_retry_count, for this call alone
         """
-        return self._ask("refresh", _operations.get_message(*own_key(message, "message")), options)
+        return self._ask("refresh", _operations.get_message(*own_key(message)), options)
 
 
 class Threads(Resource):

@@ -80,7 +80,7 @@ class _DaemonThreads(ThreadPoolExecutor):
 def unblocking(settings: Settings) -> Settings:
     """Settings whose functions do not hold up an event loop: they are called in threads."""
     secret, transport = settings.auth.secret, settings.route.transport
-    if secret.is_callable():
+    if callable(secret.reveal()):
         ask: Any = secret.reveal()
 
         async def asked() -> Any:
