@@ -62,7 +62,7 @@ def start_thread_run(
 ) -> RunStream: ...
 def start_thread_run(
     thread_id: ThreadLike | None = None,
-    assistant_id: str | None = None,
+    assistant_id: Any = None,
     *,
     message: str | None = None,
     stream: bool = False,
@@ -85,13 +85,11 @@ def start_thread_run(
     Raises:
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    if assistant_id is None:
-        raise TypeError("assistant_id is needed: the assistant to run")
-    if not isinstance(message, str | None):
-        raise TypeError(f"message is a str, not {type(message).__name__}")
     given: Any = options  # what is left in it is hidden there: no traceback is to show the key
     fields: Any = {name: given.pop(name) for name in _FIELDS if name in given}
     runs = make_client(start_thread_run, options, StartOptions.__annotations__).runs
+    if not isinstance(message, str | None):
+        raise TypeError(f"message is a str, not {type(message).__name__}")
     said = [{"role": "user", "content": message}] if message is not None else []
     if thread_id is None:
         if said:
@@ -142,9 +140,7 @@ def stop_thread_run(
     if not force:
         status = told_status(run_id) or runs.get(*key).status
         if status not in MAY_STOP:
-            raise ValueError(
-                f"run {key.run_id!r} is {status!r}, which cannot be stopped; with force it is asked all the same"
-            )
+            raise ValueError(f"run {key.run_id!r} is {status!r} and cannot be stopped; with force it is asked to")
     run = runs.cancel(key._asdict())
     if wait:
         run = runs.wait(key._asdict())
@@ -179,6 +175,7 @@ def wait_thread_run(
         APITimeoutError: `deadline_sec` passed; its `run` is the run as last read.
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
+    runs = make_client(wait_thread_run, options).runs
     left_out = _statuses("status_for_exit", status_for_exit)
     going_on = [each for each in _statuses("status_for_wait", status_for_wait) if each not in left_out]
     if endless := sorted({*going_on} & {*ENDED}):
@@ -190,8 +187,7 @@ def wait_thread_run(
             progress(run)
         return run.status in going_on
 
-    runs = make_client(wait_thread_run, options).runs
-    wait = wait_for(run_id, thread_id, runs._settings.limits, poll_interval_sec)._replace(goes_on=goes_on)
+    wait = wait_for(run_id, thread_id, runs._settings.limits, poll_interval_sec, False)._replace(goes_on=goes_on)
     return settled(runs._carry_out(waiting(wait)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from test_answering import call
 from test_lifecycle import QUEUED, RUN, RUN_PATH, RUNS_PATH, SUBMIT_PATH, Serve, asked, by_method
+from test_secrets import shows, told
 from test_streaming import STORY
 from test_streams import NAMES, STREAM, names
 from wire import CLOSE, KEY, Server, a_message, a_page, a_run, a_step, answer, error, paths, waiting_run
@@ -55,7 +56,7 @@ class TestStart:
     @pytest.mark.parametrize(
         ("options", "named"),
         [
-            ({"assistant_id": None}, "assistant_id is needed"),
+            ({"assistant_id": None}, "assistant_id is .* not NoneType"),
             ({"model_name": "m"}, r"start_thread_run.*model"),
             ({"metadata": {1: "x"}}, "metadata"),
             ({"message": 5}, "message is a str"),
@@ -192,6 +193,25 @@ def test_a_client_of_ones_own(serve: Serve) -> None:
             facade.get_thread_run("thread_1", client=client, api_base=server.url)
     assert seen == ["completed"]
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer another-key"}
+
+
+WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("start_thread_run", {"thread_id": "thread_1"}),
+    ("start_thread_run", {"assistant_id": "asst_1", "message": 5}),
+    ("stop_thread_run", {"run_id": "run_1"}),
+    ("wait_thread_run", {"run_id": RUN, "poll_interval_sec": -1}),
+    ("wait_thread_run", {"run_id": RUN, "status_for_wait": ["completed"]}),
+    ("wait_thread_run", {"run_id": RUN, "status_for_exit": 7}),
+    ("submit_tool_output", {"run_id": RUN, "tool_output": {}}),
+]
+
+
+@pytest.mark.parametrize(("cmdlet", "arguments"), WRONG)
+def test_wrong_beside_a_key(cmdlet: str, arguments: dict[str, Any]) -> None:
+    """A key beside a bad argument is not shown in the traceback's local variables."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        getattr(facade, cmdlet)(**arguments, api_key=KEY)
+    assert not shows(told(caught.value), KEY)
 
 
 class TestMessages:

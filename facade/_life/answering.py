@@ -24,6 +24,8 @@ from facade.errors import APIError, APIStatusError, APITimeoutError, BadRequestE
 if TYPE_CHECKING:
     from openai_thread_runs_api.models import RunObject
 
+Functions = Mapping[str, Callable[..., Any]]
+Approve = Callable[[Any], Any] | None
 Kind = Literal["outputs", "approvals"]
 
 ACTIONS: dict[str, Kind] = {"submit_tool_outputs": "outputs", "submit_tool_approval": "approvals"}
@@ -219,13 +221,7 @@ def writing(write: Write, limits: Limits, deadline: Deadline | None = None) -> S
     raise failure
 
 
-def processing(
-    wait: Wait,
-    functions: Mapping[str, Callable[..., Any]],
-    approve: Callable[[Any], Any] | None,
-    max_turns: int,
-    report_errors: bool,
-) -> Steps:
+def processing(wait: Wait, functions: Functions, approve: Approve, max_turns: int, report_errors: bool) -> Steps:
     """Carries a run on as long as it waits for what can be answered here.
 
     Args:
@@ -295,9 +291,7 @@ def _can_answer(waits: Awaited, may_decide: bool) -> bool:
     )
 
 
-def _result(
-    function: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], report_errors: bool
-) -> Generator[Step, Any, str]:
+def _result(function: Mapping[str, Any], functions: Functions, report_errors: bool) -> Generator[Step, Any, str]:
     """What a function call's output is; what the model did wrong is told to the model."""
     name = function.get("name")
     if not isinstance(name, str) or name not in functions:

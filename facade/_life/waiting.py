@@ -66,16 +66,14 @@ class Wait(NamedTuple):
     goes_on: Callable[[RunObject], bool] = goes_on
 
 
-def wait_for(
-    run: RunLike, thread_id: str | None, limits: Limits, poll_sec: float | None = None, cancel_on_timeout: bool = False
-) -> Wait:
+def wait_for(run: RunLike, thread_id: str | None, limits: Limits, poll_sec: float | None, cancel: bool) -> Wait:
     """How a run is followed, of what a caller gives.
 
     Raises:
         TypeError, ValueError: what names no run, or an interval that is none.
     """
     check_poll_sec("poll_sec", poll_sec)
-    return Wait(run_key(run, thread_id), limits, Deadline(limits.deadline_sec), poll_sec, cancel_on_timeout)
+    return Wait(run_key(run, thread_id), limits, Deadline(limits.deadline_sec), poll_sec, cancel)
 
 
 def waiting(wait: Wait, clock: Clock = time.monotonic) -> Steps:
