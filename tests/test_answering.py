@@ -62,10 +62,11 @@ class Turns:
         approve: Callable[[Any], Any] | None = None,
         max_turns: int = 20,
         report_errors: bool = False,
+        then: dict[str, Any] | None = None,
     ) -> None:
         self.submitted: list[tuple[str, dict[str, Any]]] = []
         self.invoked: list[dict[str, Any]] = []
-        self._came = iter(runs)
+        self._came, self._then = iter(runs), a_model(then or BUSY)
         noted = {name: self._noting(function) for name, function in (functions or {}).items()}
         limits: dict[str, Any] = {"max_turns": max_turns, "report_errors": report_errors}
         wait = Wait(RunKey("thread_1", "run_1"), Limits(None, None, 0), Deadline(None))
@@ -97,7 +98,7 @@ class Turns:
                 {each["tool_call_id"]: each.get("output", each.get("approve")) for each in answers},
             )
         )
-        return a_model(BUSY)
+        return self._then
 
     def _noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def noted(**arguments: Any) -> Any:
@@ -265,10 +266,19 @@ def test_server_runs_its_own_calls() -> None:
 
 
 def test_lagging_reads() -> None:
-    """A run that took its answers and is read as it was before is read again: no function is called twice."""
-    turns = Turns(*[waiting_run(call())] * 3, BUSY, waiting_run(call(2)), DONE, functions={"add": add})
+    """A run that took its answers and reads as it was before is read three times more: no function is called twice."""
+    turns = Turns(*[waiting_run(call())] * 4, BUSY, waiting_run(call(2)), DONE, functions={"add": add})
     assert [answers for _, answers in turns.submitted] == [{"call_1": "3"}, {"call_2": "3"}]
     assert len(turns.invoked) == 2
+    assert len(Turns(*[waiting_run(call())] * 5, DONE, functions={"add": add}).invoked) == 2
+    turns = Turns(*[waiting_run(approval(), approvals=True)] * 4, DONE, approve=lambda _: True)
+    assert turns.submitted == [("approvals", {"call_1": True})]
+
+
+def test_still_waiting_as_answered() -> None:
+    """Where the answer to a submit says itself that the run waits for the same again, no read lags."""
+    turns = Turns(*[waiting_run(call())] * 2, DONE, functions={"add": add}, then=waiting_run(call()))
+    assert len(turns.submitted) == 2
 
 
 def names(run: dict[str, Any]) -> Iterator[Any]:

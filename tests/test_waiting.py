@@ -227,7 +227,7 @@ def test_deadline(read_once: bool) -> None:
 def test_deadline_is_used_up() -> None:
     """A pause that would be longer than what is left ends with it."""
     drive = Drive(["queued"], deadline_sec=5, poll_sec=3)
-    assert (drive.pauses, drive.polls) == ([3, 2], 2)
+    assert (drive.pauses, drive.polls, drive.result.attempts) == ([3, 2], 2, 2)
 
 
 def test_third_failure_is_the_deadline() -> None:

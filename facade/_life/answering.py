@@ -11,7 +11,7 @@ import json
 import traceback
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
@@ -20,9 +20,7 @@ from facade._life.bodies import as_json, make_body, read_mapping, secrets_in
 from facade._life.waiting import ENDED, Step, Steps, Wait, cancelling_late, goes_on, waiting
 from facade._options import Limits, check_turns
 from facade.errors import APIError, APIStatusError, APITimeoutError, BadRequestError
-
-if TYPE_CHECKING:
-    from openai_thread_runs_api.models import RunObject
+from openai_thread_runs_api import models
 
 Functions = Mapping[str, Callable[..., Any]]
 Approve = Callable[[Any], Any] | None
@@ -32,7 +30,6 @@ ACTIONS: dict[str, Kind] = {"submit_tool_outputs": "outputs", "submit_tool_appro
 
 SERVER_CALLS = ("azure_function",)
 """The kinds of calls that the server itself runs; nobody else answers them."""
-
 
 LAGGING_READS = 3
 """How often a run that took its answers may be read as waiting for them still."""
@@ -160,10 +157,10 @@ class Write(NamedTuple):
         is_done: whether it has, by the run as it is then
     """
 
-    call: Call[RunObject]
+    call: Call[models.RunObject]
     key: RunKey
     may_be_done: Callable[[APIError], bool]
-    is_done: Callable[[RunObject], bool]
+    is_done: Callable[[models.RunObject], bool]
 
 
 def submission(
@@ -189,7 +186,7 @@ def is_ambiguous(error: APIError) -> bool:
     return error.status_code in (500, 502, 504) if isinstance(error, APIStatusError) else error.sent
 
 
-def waits_no_more(answered: frozenset[str], run: RunObject) -> bool:
+def waits_no_more(answered: frozenset[str], run: models.RunObject) -> bool:
     """Whether a run waits for an answer to none of these calls."""
     waits = awaited(run)
     return waits is None or answered.isdisjoint(waits.calls)
@@ -209,7 +206,7 @@ def writing(write: Write, limits: Limits, deadline: Deadline | None = None) -> S
     """Changes a run; where that failed and may have done its work, reads the run once to see whether it did."""
     with deadline or Deadline(limits.deadline_sec) as deadline:
         try:
-            run: RunObject = yield Ask(write.call, limits, deadline)
+            run: models.RunObject = yield Ask(write.call, limits, deadline)
             return run
         except APIError as error:
             failure = error
@@ -237,8 +234,6 @@ def processing(wait: Wait, functions: Functions, approve: Approve, max_turns: in
     Raises:
         TypeError, ValueError: at once: what are no functions, or no number of turns.
     """
-    from openai_thread_runs_api.models import RequiredMcpToolCall
-
     check_turns("max_turns", max_turns)
     named = {f"functions[{name!r}]": function for name, function in read_mapping("functions", functions).items()}
     for name, function in (named if approve is None else {**named, "approve": approve}).items():
@@ -247,7 +242,7 @@ def processing(wait: Wait, functions: Functions, approve: Approve, max_turns: in
     answered = Awaited("outputs", {}, set())
     turns = may_lag = 0
 
-    def is_at_work(run: RunObject) -> bool:
+    def is_at_work(run: models.RunObject) -> bool:
         """Whether it goes on, waits for its own server only, or is read as it was, from a replica that may lag."""
         nonlocal may_lag
         if (waits := awaited(run)) is None:
@@ -266,7 +261,7 @@ def processing(wait: Wait, functions: Functions, approve: Approve, max_turns: in
         answers: dict[str, Any] = {}
         for call_id, call in waits.calls.items():
             if approve is not None and waits.kind == "approvals":
-                answers[call_id] = (yield partial(approve, RequiredMcpToolCall.from_dict(call))) is True
+                answers[call_id] = (yield partial(approve, models.RequiredMcpToolCall.from_dict(call))) is True
             else:
                 answers[call_id] = yield from _result(call["function"], functions, report_errors)
         try:
@@ -285,10 +280,8 @@ def _can_answer(waits: Awaited, may_decide: bool) -> bool:
     """Whether each of the calls is of a kind that is answered here."""
     if waits.kind == "approvals":
         return may_decide
-    return all(
-        call.get("type") in (None, "function") and isinstance(call.get("function"), Mapping)
-        for call in waits.calls.values()
-    )
+    calls = waits.calls.values()
+    return all(call.get("type") in (None, "function") and isinstance(call.get("function"), Mapping) for call in calls)
 
 
 def _result(function: Mapping[str, Any], functions: Functions, report_errors: bool) -> Generator[Step, Any, str]:

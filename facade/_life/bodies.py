@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facade import _operations
 from facade._arguments import ThreadLike, check_id, include_values, thread_key
 from facade._exchange import Call
 from facade._options import LimitOptions, refuse_unknown
-
-if TYPE_CHECKING:
-    from openai_thread_runs_api.models import RunObject
+from openai_thread_runs_api import models
 
 MAX_PAIRS = 16
 """How many pairs metadata may have."""
@@ -68,7 +66,7 @@ class NewThreadFields(ThreadRunFields, total=False):
 
 def creation(
     method: str, assistant_id: str, given: Mapping[str, Any], *thread: ThreadLike
-) -> tuple[Call[RunObject], LimitOptions]:
+) -> tuple[Call[models.RunObject], LimitOptions]:
     """What starts a run, of what a method was given: the call, and the options of it.
 
     Args:

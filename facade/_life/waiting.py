@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from facade import _operations
 from facade._arguments import RunKey, RunLike, field, run_key
@@ -19,13 +19,10 @@ from facade._exchange import NO_DEADLINE, Ask, Clock, Deadline, Pause, one_line,
 from facade._failure_log import warn_of
 from facade._options import MAX_SEC, Limits, number_check
 from facade.errors import APIConnectionError, APIError, APIStatusError, APITimeoutError, RunFailedError
-
-if TYPE_CHECKING:
-    from openai_thread_runs_api.models import RunObject
-
+from openai_thread_runs_api import models
 
 Step = Ask[Any] | Pause | Callable[[], Any]
-Steps = Generator[Step, Any, "RunObject"]
+Steps = Generator[Step, Any, "models.RunObject"]
 """What follows a run step by step: each is to be asked, waited for or called."""
 
 GOES_ON = ("queued", "in_progress", "cancelling")
@@ -41,7 +38,7 @@ RIDDEN_OUT = 2
 """How many failed polls in a row are."""
 
 
-def goes_on(run: RunObject) -> bool:
+def goes_on(run: models.RunObject) -> bool:
     """Whether a run is at work."""
     return run.status in GOES_ON
 
@@ -63,7 +60,7 @@ class Wait(NamedTuple):
     deadline: Deadline
     poll_sec: float | None = None
     cancel_on_timeout: bool = False
-    goes_on: Callable[[RunObject], bool] = goes_on
+    goes_on: Callable[[models.RunObject], bool] = goes_on
 
 
 def wait_for(run: RunLike, thread_id: str | None, limits: Limits, poll_sec: float | None, cancel: bool) -> Wait:
@@ -91,7 +88,7 @@ def waiting(wait: Wait, clock: Clock = time.monotonic) -> Steps:
         APIError: of the third failed poll in a row, or at once where asking again would not help.
     """
     poll = Ask(_operations.polled(_operations.get_run(*wait.key)), wait.limits, wait.deadline)
-    run: RunObject | None = None
+    run: models.RunObject | None = None
     headers: Mapping[str, str] = {}
     polls = failures = 0
     with wait.deadline as deadline:
@@ -160,7 +157,7 @@ def _asked_sec(error: APIError) -> float | None:
     return 0.0 if isinstance(error, APIConnectionError) else None
 
 
-def settled(run: RunObject, check: bool = False) -> RunObject:
+def settled(run: models.RunObject, check: bool = False) -> models.RunObject:
     """A run that was followed to its rest; a log warning says where it failed.
 
     Raises:
