@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from enum import Enum
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, Generic, TypeVar
 
 from facade._answers import Page, name_in
 from facade._arguments import is_sendable
 from facade._exchange import Call, Deadline
-from facade._failure_log import Tally
-from facade.errors import APIError, PaginationError
+from facade.errors import APIError, APITimeoutError, PaginationError
 
 T = TypeVar("T")
 
-Ask = Callable[[str | None], Call[Page[T]]]
+PageOf = Callable[[str | None], Call[Page[T]]]
 """Makes the call for the page behind a cursor."""
 
 PAGES_AHEAD = 8
@@ -31,31 +30,27 @@ class ListCursor(Generic[T]):
     """One list and how far it has been read: the runs of a thread, say, or the steps of a run.
 
     Args:
-        ask: makes the call for the page after a cursor
+        page_of: makes the call for the page behind a cursor
         after: the cursor to begin with; None for the list's begin
         list_of: the thread's id and the run's, for errors, where several are walked
 
     Attributes:
-        done: whether the last page has been taken
+        done: whether the last page has been taken, or asking for one has failed
         resume: what to go on with after all that was taken: the id of its last object, or `after`
-        pages, error: what a window has read of it and not handed over: pages with what resumes behind them; a failure
+        pages: what a window has read of it and not handed over: each page's objects; last, an error
         is_fetching: whether a window has asked for its next page
-        after: what to go on with after all that a window handed over
     """
 
     def __init__(
-        self, ask: Ask[T], after: str | None = None, list_of: tuple[str | None, str | None] = (None, None)
+        self, page_of: PageOf[T], after: str | None = None, list_of: tuple[str | None, str | None] = (None, None)
     ) -> None:
-        self._ask = ask
-        self._cursor = after
+        self._page_of, self._cursor, self._list_of = page_of, after, list_of
         self._seen: set[str | None] = set()
         self._ids: set[str | None] = set()
         self._call: Call[Page[T]] | None = None
-        self._list_of = list_of
-        self.pages: deque[tuple[list[T], str | None]] = deque()
-        self.error: BaseException | None = None
+        self.pages: deque[list[T] | BaseException] = deque()
         self.done = self.is_fetching = False
-        self.resume = self.after = after
+        self.resume = after
 
     def next_call(self) -> Call[Page[T]]:
         """What to ask next.
@@ -64,26 +59,24 @@ class ListCursor(Generic[T]):
             PaginationError: there is no cursor to follow, or it was followed before.
         """
         if self._cursor is None and self._seen:
-            raise self._lost("gives neither last_id nor an item with an id to go on from")
+            raise self._lost("neither last_id nor an item with an id to go on from")
         if self._cursor is not None and not is_sendable(self._cursor):
-            raise self._lost("gives a cursor that cannot be sent back")
+            raise self._lost("a cursor that cannot be sent back")
         if self._cursor in self._seen:
-            raise self._lost("gives a cursor again, so the walk would never end")
+            raise self._lost("a cursor again, so the walk would never end")
         self._seen.add(self._cursor)
-        self._call = self._ask(self._cursor)
+        self._call = self._page_of(self._cursor)
         return self._call
 
-    def _lost(self, problem: str) -> PaginationError:
-        error = PaginationError(f"the server promises more and {problem}")
-        self.locate(error)
-        return error
+    def _lost(self, what: str) -> APIError:
+        return self.locate(PaginationError(f"the server promises more and gives {what}"))
 
-    def locate(self, error: BaseException) -> None:
-        """Says in an error that ends a walk which request and list it is about, and where to go on."""
-        if isinstance(error, APIError):
-            error.after, (error.thread_id, error.run_id) = self.after, self._list_of
-            if self._call is not None:
-                self._call.about(error)
+    def locate(self, error: APIError) -> APIError:
+        """Says in an error that ends a walk which request and list it is about and where to go on; gives that error."""
+        error.after, (error.thread_id, error.run_id) = self.resume, self._list_of
+        if self._call is not None:
+            self._call.about(error)
+        return error
 
     def take(self, page: Page[T]) -> list[T]:
         """The objects of a page that the page before did not have; then `done` and `next_call` say how to go on."""
@@ -102,159 +95,147 @@ class ListCursor(Generic[T]):
         return [item for item in items if (item_id := id_of(item)) is None or item_id not in before]
 
 
-class Nothing(Enum):
-    """What `Window.take` gives where there is nothing to hand over."""
-
-    YET = "yet"
-    MORE = "more"
+Make = Callable[[Any], ListCursor[T]]
+Fetch = Callable[[ListCursor[T], Any], Any]
 
 
 class Window(Generic[T]):
-    """Which of several lists are being read, how far each may be read ahead, and what comes next of what was read.
+    """Lists that are read ahead of the caller: which of them, how far each, and what comes next of what was read.
 
     Each list asks for one page at a time, so as many requests are under way as there are lists in the window that are
-    not read to their end or as far as they may be. It is neither thread-safe nor asynchronous: its driver sees to that.
+    not read to their end or as far as they may be. Who reads extends it, by tasks or by threads, and hands the pages
+    over with a `take` of its own.
 
     Args:
+        make: the cursor of one of `many`
+        many: what the lists are made of
+        fetch: asks for a list's next page
         size: how many lists there may be: 1 or more
-        pages_ahead: how many pages of each may be there or on their way before the caller takes them: 1 or more; what
-            lists that are handed over whole leave of it, once no more begin, the others may use
         in_order: whether the lists' pages are handed over list by list, in the order in which the lists were begun
     """
 
-    def __init__(self, size: int, pages_ahead: int = PAGES_AHEAD, in_order: bool = True) -> None:
-        self._size = size
-        self._pages_ahead = pages_ahead
-        self._in_order = in_order
+    _pages_ahead = PAGES_AHEAD
+    """How many pages of each list may be there or on their way before the caller takes them: 1 or more."""
+
+    def __init__(self, make: Make[T], many: Any, fetch: Fetch[T], size: int, in_order: bool) -> None:
+        self._make, self._many, self._fetch, self._size, self._in_order = make, many, fetch, size, in_order
+        self._items: Any = None
         self._lists: deque[ListCursor[T]] = deque()
         self._arrivals: deque[ListCursor[T]] = deque()
-        self._error: BaseException | None = None
         self._most = 0
-        self.has_ended = False
+        self._error: BaseException | None = None
+        self._has_ended = self._is_closed = False
+        self._lock: Any = nullcontext()
+
+    def _start(self, cursor: ListCursor[T]) -> None:
+        """Begins to fetch a list's next page, which ends with `_arrived`; the lock is held."""
+
+    def _wake(self) -> None:
+        """Wakes the caller, now or when it begins to wait."""
 
     @property
-    def room(self) -> int:
+    def _room(self) -> int:
         """How many further lists may be begun."""
-        return 0 if self.has_ended else self._size - len(self._lists)
+        return 0 if self._has_ended else self._size - len(self._lists)
 
-    def begin(self, cursor: ListCursor[T]) -> None:
-        """Takes in one more list."""
-        self._lists.append(cursor)
-        self._most = max(self._most, len(self._lists))
+    @property
+    def _is_over(self) -> bool:
+        """Whether all is handed over."""
+        return self._has_ended and self._error is None and not self._lists
 
-    def end(self, error: BaseException) -> None:
-        """There are no more lists: their iterator has ended (StopIteration, StopAsyncIteration) or failed."""
-        if not self.has_ended and not isinstance(error, (StopIteration, StopAsyncIteration)):
-            self._error = error
-        self.has_ended = True
+    def _feed(self) -> None:
+        """Begins to read as many lists as may be."""
+        while self._room > 0:
+            try:
+                found = self._make(next(self._items))
+            except Exception as error:  # the end; or bad input, which waits its turn behind what was begun
+                self._change(self._found, error)
+            else:
+                self._change(self._found, found)
 
-    def close(self) -> None:
-        """Drops everything: nothing more is to be fetched or handed over."""
-        self.has_ended, self._error = True, None
-        self._lists.clear()
-        self._arrivals.clear()
+    def _change(self, change: Callable[..., None], *arguments: Any) -> None:
+        """Does something to the window, unless it is closed, and wakes the caller."""
+        with self._lock:
+            if not self._is_closed:
+                change(*arguments)
+                self._start_fetches()
+        self._wake()
 
-    def to_fetch(self) -> Iterator[ListCursor[T]]:
-        """The lists whose next page is to be asked for now, the front one first; they count as fetching from now on."""
+    def _found(self, found: ListCursor[T] | BaseException) -> None:
+        """There is one more list; or none, since their iterator has ended or failed."""
+        if isinstance(found, ListCursor):
+            self._lists.append(found)
+            self._most = max(self._most, len(self._lists))
+            return
+        self._has_ended = True
+        if not isinstance(found, (StopIteration, StopAsyncIteration)):
+            self._error = found
+
+    def _arrived(self, cursor: ListCursor[T], page: list[T] | BaseException) -> None:
+        """A list's next page has come; or the error for which it has not."""
+        cursor.is_fetching = False
+        cursor.done = cursor.done or isinstance(page, BaseException)
+        cursor.pages.append(page)
+        if not self._in_order:
+            self._arrivals.append(cursor)
+
+    def _start_fetches(self) -> None:
+        """Asks for the next page of each list that may be read on, the front one first."""
         for each in self._lists:
-            if not (each.is_fetching or each.done or each.error) and self._may_be_read_ahead(each):
+            if not (each.is_fetching or each.done) and self._may_be_read_ahead(each):
                 each.is_fetching = True
-                yield each
+                self._start(each)
 
     def _may_be_read_ahead(self, one: ListCursor[T]) -> bool:
         if len(one.pages) < self._pages_ahead:
             return True
-        # Lists that are read to their end and handed over have left room for the others.
-        left = self._pages_ahead * (self._most - len(self._lists))
-        over = (len(each.pages) + each.is_fetching - self._pages_ahead for each in self._lists)
-        return sum(pages for pages in over if pages > 0) < left
+        # Once no more lists begin, those that are handed over whole leave their room to the others.
+        taken = (max(self._pages_ahead, len(each.pages) + each.is_fetching) for each in self._lists)
+        return sum(taken) < self._pages_ahead * self._most
 
-    def arrived(self, cursor: ListCursor[T], page: Page[T] | BaseException) -> None:
-        """A list's next page has come; or the error for which it has not."""
-        cursor.is_fetching = False
-        if isinstance(page, BaseException):
-            cursor.error = page
-        else:
-            cursor.pages.append((cursor.take(page), cursor.resume))
-        if not self._in_order:
-            self._arrivals.append(cursor)
-
-    def take(self) -> list[T] | Nothing | None:
-        """What comes next: a page's objects; MORE where another list is wanted first; YET where it is on its way.
-
-        Returns:
-            None at the end.
+    def _look(self) -> list[T] | None:
+        """The objects of the page that comes next; None where it is not there. What may be asked for then is asked for.
 
         Raises:
             APIError: a list's, in its turn, saying which list failed and where to go on.
             Exception: the iterator's of lists, once all that was begun is handed over.
         """
-        if not self._lists:
-            if self._error is not None:
-                raise self._error
-            return None if self.has_ended else Nothing.MORE
-        if not self._in_order and not self._arrivals:
-            return Nothing.YET
-        cursor = self._lists[0] if self._in_order else self._arrivals.popleft()
-        if cursor.pages:
-            items, cursor.after = cursor.pages.popleft()
-            if cursor.done and not cursor.pages:
-                self._lists.remove(cursor)
-            return items
-        if cursor.error is None:
-            return Nothing.YET
-        cursor.locate(cursor.error)
-        raise cursor.error
+        with self._lock:
+            items = self._next()
+            self._start_fetches()
+        return items
 
-    def locate(self, error: APIError) -> None:
-        """Says in an error that ends the walk which list was waited for, and where to go on."""
-        if self._lists:
-            self._lists[0].locate(error)
+    def _next(self) -> list[T] | None:
+        ready = self._lists if self._in_order else self._arrivals
+        if not ready:
+            if self._lists or self._error is None:
+                return None
+            raise self._error
+        cursor = ready[0]
+        if not cursor.pages:
+            return None
+        page = cursor.pages.popleft()
+        if not self._in_order:
+            self._arrivals.popleft()
+        if isinstance(page, BaseException):
+            raise page
+        if cursor.done and not (cursor.pages or cursor.is_fetching):
+            self._lists.remove(cursor)
+        return page
 
+    def _close(self) -> None:
+        """Drops everything: nothing more is asked for or handed over."""
+        with self._lock:
+            self._has_ended, self._is_closed, self._error = True, True, None
+            self._lists, self._arrivals = deque(), deque()
+        self._wake()
 
-class Progress(Generic[T]):
-    """How far a walk has come, sync or async: what it handed over last, and what of the page in hand is left.
-
-    Args:
-        reader: gives the pages
-        what: what is walked, for the repr
-        deadline: runs while the walk waits
-        after: the id that it began behind
-    """
-
-    def __init__(self, reader: Any, what: str, deadline: Deadline, after: str | None) -> None:
-        self._reader, self._what, self._deadline, self._begin = reader, what, deadline, after
-        self._page: Iterator[T] = iter(())
-        self._last: T | None = None
-        self._state: Literal["not begun", "under way", "ended"] = "not begun"
-        self._tally = Tally()
-
-    @property
-    def after(self) -> str | None:
-        """The id of the last object handed over, or the `after` that the walk began with: what resumes it."""
-        return (None if self._last is None else id_of(self._last)) or self._begin
-
-    def _begin_page(self, items: list[T]) -> T | None:
-        """Takes the next page's objects in hand and gives the first; None where there is none."""
-        self._begin = self.after
-        self._tally.add(items)
-        self._page = iter(items)
-        for item in self._page:
-            self._last = item
-            return item
-        return None
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a walk cannot be copied or pickled; its `after` can: begin another one with it")
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows: what is walked and how far, and the objects of the page in hand that are left."""
-        from openai_thread_runs_api.model_html import objects_table
-
-        left: list[Any] = list(self._page)
-        self._page = iter(left)
-        return objects_table(left, repr(self))
-
-    def __repr__(self) -> str:
-        where = "" if self.after is None else f", after={self.after!r}"
-        return f"<{type(self).__name__} of {self._what}: {self._state}, {self._tally.total} read{where}>"
+    def _late(self, deadline: Deadline) -> APIError:
+        """The error of a walk whose `deadline_sec` passed while a page was on its way."""
+        error = APITimeoutError(
+            f"the next page did not come in time for the whole walk (deadline_sec={deadline.total_sec:g}); "
+            "allow more time, or go on from where it stopped"
+        )
+        error.attempts = 1
+        with self._lock:
+            return self._lists[0].locate(error) if self._lists else error

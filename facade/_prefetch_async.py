@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
-from facade._exchange import Deadline
+from facade._exchange import NO_DEADLINE, Deadline
 from facade._network_async import home
-from facade._paging import ListCursor, Nothing, Window
-from facade._prefetch import Driver, Fetch
+from facade._paging import Fetch, ListCursor, Make, Window
 
 T = TypeVar("T")
 
 
-class AsyncPrefetch(Driver[T]):
-    """Drives a window over one list or several in tasks."""
+class AsyncPrefetch(Window[T]):
+    """Reads several lists in tasks."""
 
-    def __init__(self, window: Window[T], make: Callable[[Any], ListCursor[T]], many: Any, fetch: Fetch[T]) -> None:
-        super().__init__(window, make, many, fetch)
+    def __init__(self, make: Make[T], many: Any, fetch: Fetch[T], size: int, in_order: bool) -> None:
+        super().__init__(make, many, fetch, size, in_order)
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._feeder: asyncio.Task[None] | None = None
         self._home: Any = None
-
-    @classmethod
-    def of_one(cls, cursor: ListCursor[T], fetch: Fetch[T]) -> AsyncPrefetch[T]:
-        """Over one list: the next page is on its way while the caller has one in hand."""
-        return cls(Window(1, pages_ahead=1), lambda it: cursor, (None,), fetch)
 
     async def take(self, deadline: Deadline) -> list[T] | None:
         """The next page's objects; None at the end. The deadline runs while they are waited for, not the lists."""
@@ -39,14 +33,14 @@ class AsyncPrefetch(Driver[T]):
             raise RuntimeError("this walk was begun in another process or event loop; begin another one here")
         while True:
             self._changed.clear()
+            items = self._look()
             if not isinstance(self._items, AsyncIterator):
                 self._feed()
-            elif self._window.room > 0 and (self._feeder is None or self._feeder.done()):
+            elif self._room > 0 and (self._feeder is None or self._feeder.done()):
                 self._feeder = self._spawn(self._feed_aside(self._items))
-            items = self._look()
-            if not isinstance(items, Nothing):
+            if items is not None or self._is_over:
                 return items
-            with deadline if items is Nothing.YET else Deadline(None) as running:
+            with deadline if self._lists else NO_DEADLINE as running:
                 left = running.remaining_sec()
                 try:
                     async with asyncio.timeout(None if left > 1e9 else left):
@@ -59,13 +53,12 @@ class AsyncPrefetch(Driver[T]):
 
     async def _feed_aside(self, items: AsyncIterator[Any]) -> None:
         """As `_feed`, in a task of its own."""
-        while self._window.room > 0:
+        while self._room > 0:
             try:
-                cursor = self._make(await anext(items))
+                found: ListCursor[T] | BaseException = self._make(await anext(items))
             except (Exception, asyncio.CancelledError) as error:  # as there; one of `stop` is heeded by nobody
-                self._change(self._window.end, error)
-            else:
-                self._change(self._window.begin, cursor)
+                found = error
+            self._change(self._found, found)
 
     def _start(self, cursor: ListCursor[T]) -> None:
         self._spawn(self._read(cursor))
@@ -75,7 +68,7 @@ class AsyncPrefetch(Driver[T]):
             page = await self._fetch(cursor, None)
         except (Exception, asyncio.CancelledError) as error:  # the key's, say, or as above
             page = error
-        self._change(self._window.arrived, cursor, page)
+        self._change(self._arrived, cursor, page)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name="facade-fetch")
@@ -96,3 +89,12 @@ class AsyncPrefetch(Driver[T]):
     async def aclose(self) -> None:
         """Stops what is on its way, and waits until it has stopped."""
         await asyncio.gather(*self.stop(), return_exceptions=True)
+
+
+class AsyncAlone(AsyncPrefetch[T]):
+    """Reads one list: the next page is on its way while the caller has one in hand."""
+
+    _pages_ahead = 1
+
+    def __init__(self, cursor: ListCursor[T], fetch: Fetch[T]) -> None:
+        super().__init__(lambda _: cursor, (None,), fetch, 1, True)

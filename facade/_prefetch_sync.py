@@ -13,11 +13,9 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, Generic, TypeVar
 
-from facade._exchange import Deadline
+from facade._exchange import NO_DEADLINE, Deadline
 from facade._network_sync import CancelToken
-from facade._paging import ListCursor, Nothing, Window
-from facade._prefetch import Driver, Fetch
-from facade.errors import APIError
+from facade._paging import Fetch, ListCursor, Make, Window
 
 T = TypeVar("T")
 
@@ -35,41 +33,31 @@ class Alone(Generic[T]):
         """The next page's objects; None at the end. The deadline runs while they are waited for."""
         if self._cursor.done:
             return None
-        try:
-            with deadline:
-                return self._cursor.take(self._fetch(self._cursor, None))
-        except APIError as error:
-            error.after = self._cursor.resume
-            raise
+        with deadline:
+            items: list[T] = self._fetch(self._cursor, None)
+        return items
 
     def stop(self) -> None:
         """Ends the reading; there is nothing on its way."""
-        self._cursor.done = True
 
     close = stop
 
 
-class Prefetch(Driver[T]):
-    """Drives a window over several lists in threads."""
+class Prefetch(Window[T]):
+    """Reads several lists in threads."""
 
-    def __init__(self, window: Window[T], make: Callable[[Any], ListCursor[T]], many: Any, fetch: Fetch[T]) -> None:
-        super().__init__(window, make, many, fetch)
+    def __init__(self, make: Make[T], many: Any, fetch: Fetch[T], size: int, in_order: bool) -> None:
+        super().__init__(make, many, fetch, size, in_order)
         self._process = os.getpid()
-        self._is_fed_aside = not isinstance(self._many, Collection)
+        self._is_fed_aside = not isinstance(many, Collection)
         # A signal's exception may come anywhere in the caller's thread, and would leave the lock of a Condition or an
         # Event locked; and garbage collection may close a walk anywhere. Nobody waits while holding this lock, which is
         # taken to touch the window: whoever waits does so for a queue.
         self._lock = threading.RLock()
         self._changes: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._has_room: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._to_fetch: queue.SimpleQueue[ListCursor[T] | None] = queue.SimpleQueue()
         self._workers: dict[threading.Thread, CancelToken] = {}
-        self._busy = 0
-
-    @classmethod
-    def of_one(cls, cursor: ListCursor[T], fetch: Fetch[T]) -> Alone[T]:
-        """Over one list: it is read in the caller's own thread."""
-        return Alone(cursor, fetch)
 
     def take(self, deadline: Deadline) -> list[T] | None:
         """The next page's objects; None at the end. The deadline runs while they are waited for, not the lists."""
@@ -80,16 +68,14 @@ class Prefetch(Driver[T]):
             if self._is_fed_aside:
                 self._spawn(self._feed_aside)
         while True:
+            items = self._look()
             if not self._is_fed_aside:
                 self._feed()
-            items = self._look()
-            if self._window.room > 0:
-                _notify(self._room)
-            if not isinstance(items, Nothing):
-                if items is None:
-                    self._wake()  # another thread may be reading too
+            elif self._room > 0:
+                _notify(self._has_room)
+            if items is not None or self._is_over:
                 return items
-            with deadline if items is Nothing.YET else Deadline(None) as running:
+            with deadline if self._lists else NO_DEADLINE as running:
                 left = running.remaining_sec()
                 try:
                     self._changes.get(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX))
@@ -102,17 +88,15 @@ class Prefetch(Driver[T]):
     def _feed_aside(self, token: CancelToken) -> None:
         """As `_feed`, in a thread of its own, whenever there is room."""
         try:
-            self._feed()
-            while not self._window.has_ended:
-                self._room.get()
+            while not self._has_ended:
                 self._feed()
+                self._has_room.get()
         except BaseException as error:  # whatever the caller's iterator raised, the caller is to see
-            self._change(self._window.end, error)
+            self._change(self._found, error)
 
     def _start(self, cursor: ListCursor[T]) -> None:
-        self._busy += 1
         self._to_fetch.put(cursor)
-        if self._busy > len(self._workers) - self._is_fed_aside:
+        if len(self._workers) - self._is_fed_aside < self._most:
             self._spawn(self._work)
 
     def _work(self, token: CancelToken) -> None:
@@ -121,9 +105,7 @@ class Prefetch(Driver[T]):
                 page = self._fetch(cursor, token)
             except BaseException as error:
                 page = error
-            with self._lock:
-                self._busy -= 1
-                self._change(self._window.arrived, cursor, page)
+            self._change(self._arrived, cursor, page)
 
     def _spawn(self, work: Callable[[CancelToken], None]) -> None:
         token = CancelToken()
@@ -136,7 +118,7 @@ class Prefetch(Driver[T]):
         if self._process != os.getpid():
             return []  # its threads and sockets are the parent's
         self._close()
-        self._room.put(None)
+        self._has_room.put(None)
         for token in list(self._workers.values()):
             self._to_fetch.put(None)
             token.cancel()

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from conftest import TRUSTED, Api, eventually, in_child, program, read_all, with_client
+from conftest import TRUSTED, Api, begin, eventually, in_child, program, read_all, with_client
 from wire import (
     HANG,
     KEY,
@@ -101,6 +101,25 @@ class TestThreads:
         ):
             found = list(pool.map(lambda n: [run.id for run in client.runs.all(f"thread_{n}")], range(8)))
         assert found == [[f"run_{n}_{i}" for i in range(150)] for n in range(8)]
+
+    @pytest.mark.parametrize("threads", ["thread_1", ["thread_1"]], ids=["one", "many"])
+    def test_walk_that_another_thread_reads(self, serve: Serve, threads: Any) -> None:
+        """A walk that another thread is reading says so; that one gets every object all the same."""
+        asked, may_answer = threading.Event(), threading.Event()
+
+        def say(request: Request) -> Script:
+            asked.set()
+            may_answer.wait(5)
+            return answer(a_page(runs(3)))
+
+        with facade.Client(KEY, api_base=serve(say).url, verify=TRUSTED) as client:
+            walk = client.runs.all(threads)
+            reading = begin(list, walk)
+            assert asked.wait(5)
+            with pytest.raises(RuntimeError, match="one reads it at a time"):
+                next(walk)
+            may_answer.set()
+            assert [run.id for run in reading.result(5)] == ["run_1", "run_2", "run_3"]
 
     def test_cmdlets_in_threads(self, serve: Serve) -> None:
         """The cmdlets may be called in threads as well, each with a key of its own."""
@@ -253,6 +272,22 @@ class TestTasks:
         with_client(server, work)
         assert len(found) == 2
 
+    @pytest.mark.parametrize("threads", ["thread_1", ["thread_1"]], ids=["one", "many"])
+    def test_walk_that_another_task_reads(self, serve: Serve, threads: Any) -> None:
+        """A walk that another task is reading says so; that one gets every object all the same."""
+
+        async def work(client: facade.AsyncClient) -> None:
+            walk = client.runs.all(threads)
+
+            async def read() -> list[str | None]:
+                return [run.id async for run in walk]
+
+            first, second = await asyncio.gather(read(), read(), return_exceptions=True)
+            assert first == ["run_1", "run_2", "run_3"]
+            assert isinstance(second, RuntimeError)
+
+        with_client(serve(answer(a_page(runs(3)))), work)
+
     @pytest.mark.parametrize("said", ["good", "bad", "cut"])
     def test_cancelled_at_any_moment(self, serve: Serve, said: str) -> None:
         """Cancelled at whatever moment, from before the connection to after the answer: none is left open or in use."""
@@ -400,13 +435,16 @@ class TestLeaving:
 
     @pytest.mark.parametrize("concurrency", [4, 16], ids=["some lists", "all lists"])
     def test_break_and_forget(self, api: Api, serve: Serve, concurrency: int) -> None:
-        """A loop that is left without closing the walk stops what was on its way once the walk is gone."""
+        """A loop that is left without closing the walk stops what was on its way at once: nothing else holds it."""
         server = serve(lambda request: self.slow(request) if "/run_1/" in request.path else (HANG,))
         client = api.client(server)
-        for _ in client.steps.all([a_run(n) for n in range(1, 13)], concurrency=concurrency):
-            break
-        gc.collect()
-        assert api.until(lambda: server.busy == 0)
+        gc.disable()
+        try:
+            for _ in client.steps.all([a_run(n) for n in range(1, 13)], concurrency=concurrency):
+                break
+            assert api.until(lambda: server.busy == 0)
+        finally:
+            gc.enable()
         assert api.until(lambda: not api.threads() and not api.tasks())
 
     def test_close_while_the_server_hangs(self, api: Api, serve: Serve) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade._answers import Page
@@ -11,7 +12,8 @@ from facade._async.walks import AsyncWalk
 from facade._exchange import NO_DEADLINE, Ask, Call, Deadline
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
-from facade._paging import ListCursor, Window
+from facade._paging import ListCursor
+from facade.errors import APIError
 
 if TYPE_CHECKING:
     from facade._async.pool import AsyncPool
@@ -70,28 +72,34 @@ class AsyncResource:
             key: what names a list, of what the caller gave for it
             query: for the first page
         """
-        from facade._prefetch_async import AsyncPrefetch
+        from facade._prefetch_async import AsyncAlone, AsyncPrefetch
 
         limits, after = self._limits("all", options), query.get("after")
         deadline = Deadline(limits.deadline_sec)
         check_concurrency("concurrency", concurrency)
 
-        async def fetch(cursor: ListCursor[T], token: Any) -> Page[T]:
-            return await self._pool.run(Ask(cursor.next_call(), limits, deadline), self._settings, token)
+        async def fetch(cursor: ListCursor[T], token: Any) -> list[T]:
+            try:
+                asked = Ask(cursor.next_call(), limits, deadline)
+                return cursor.take(await self._pool.run(asked, self._settings, token))
+            except APIError as error:
+                cursor.locate(error)
+                raise
 
-        is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, (Iterable, AsyncIterable))
-        if not is_many:
+        def page_of(name: Any, cursor: str | None) -> Call[Page[T]]:
+            return ask(name, behind(query, cursor))
+
+        if is_one(one_or_many) or not isinstance(one_or_many, (Iterable, AsyncIterable)):
             name = key(one_or_many)
-            one = ListCursor(lambda cursor: ask(name, behind(query, cursor)), after)
+            one = ListCursor(partial(page_of, name), after)
             shown = what if name is None else f"{what} {name.run_id if isinstance(name, RunKey) else name}"
-            return AsyncWalk(AsyncPrefetch.of_one(one, fetch), f"{self._name} of {shown}", deadline, after)
+            return AsyncWalk(AsyncAlone(one, fetch), f"{self._name} of {shown}", deadline, after)
         if after is not None:
             raise ValueError("after resumes the walk over a single one; leave it out where many are walked")
 
         def make(item: Any) -> ListCursor[T]:
             name = key(item)
-            list_of = name if isinstance(name, RunKey) else (name, None)
-            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), list_of=list_of)
+            return ListCursor(partial(page_of, name), None, name if isinstance(name, RunKey) else (name, None))
 
-        reader = AsyncPrefetch(Window(concurrency, in_order=in_order), make, one_or_many, fetch)
+        reader = AsyncPrefetch(make, one_or_many, fetch, concurrency, in_order)
         return AsyncWalk(reader, f"{self._name} of several {what}s", deadline, None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade._answers import Page
@@ -11,8 +12,9 @@ from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._exchange import NO_DEADLINE, Ask, Call, Deadline
 from facade._failure_log import warn_of
 from facade._options import LimitOptions, Limits, Settings, check_concurrency
-from facade._paging import ListCursor, Window
+from facade._paging import ListCursor
 from facade._sync.walks import Walk
+from facade.errors import APIError
 
 if TYPE_CHECKING:
     from facade._sync.pool import Pool
@@ -71,28 +73,34 @@ class Resource:
             key: what names a list, of what the caller gave for it
             query: for the first page
         """
-        from facade._prefetch_sync import Prefetch
+        from facade._prefetch_sync import Alone, Prefetch
 
         limits, after = self._limits("all", options), query.get("after")
         deadline = Deadline(limits.deadline_sec)
         check_concurrency("concurrency", concurrency)
 
-        def fetch(cursor: ListCursor[T], token: Any) -> Page[T]:
-            return self._pool.run(Ask(cursor.next_call(), limits, deadline), self._settings, token)
+        def fetch(cursor: ListCursor[T], token: Any) -> list[T]:
+            try:
+                asked = Ask(cursor.next_call(), limits, deadline)
+                return cursor.take(self._pool.run(asked, self._settings, token))
+            except APIError as error:
+                cursor.locate(error)
+                raise
 
-        is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, (Iterable))
-        if not is_many:
+        def page_of(name: Any, cursor: str | None) -> Call[Page[T]]:
+            return ask(name, behind(query, cursor))
+
+        if is_one(one_or_many) or not isinstance(one_or_many, (Iterable)):
             name = key(one_or_many)
-            one = ListCursor(lambda cursor: ask(name, behind(query, cursor)), after)
+            one = ListCursor(partial(page_of, name), after)
             shown = what if name is None else f"{what} {name.run_id if isinstance(name, RunKey) else name}"
-            return Walk(Prefetch.of_one(one, fetch), f"{self._name} of {shown}", deadline, after)
+            return Walk(Alone(one, fetch), f"{self._name} of {shown}", deadline, after)
         if after is not None:
             raise ValueError("after resumes the walk over a single one; leave it out where many are walked")
 
         def make(item: Any) -> ListCursor[T]:
             name = key(item)
-            list_of = name if isinstance(name, RunKey) else (name, None)
-            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), list_of=list_of)
+            return ListCursor(partial(page_of, name), None, name if isinstance(name, RunKey) else (name, None))
 
-        reader = Prefetch(Window(concurrency, in_order=in_order), make, one_or_many, fetch)
+        reader = Prefetch(make, one_or_many, fetch, concurrency, in_order)
         return Walk(reader, f"{self._name} of several {what}s", deadline, None)
