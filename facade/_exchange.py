@@ -48,6 +48,11 @@ class Reply(NamedTuple):
     redact: Redact
     stream: Any = None
 
+    def line(self, name: str) -> str | None:
+        """A header as one printable line, the key blanked; None where it is missing."""
+        value = self.headers.get(name)
+        return None if value is None else one_line(self.redact(value))
+
     def __repr__(self) -> str:
         return f"Reply({self.status_code}, {len(self.body)} bytes)"  # a traceback shows it, and a server may echo a key
 
@@ -169,8 +174,7 @@ def exchange(
         else:
             status = answer.status_code
             if is_debugging:
-                request_id = one_line(answer.redact(answer.headers.get("x-request-id", "-")))
-                elapsed = time.monotonic() - started
+                elapsed, request_id = time.monotonic() - started, answer.line("x-request-id") or "-"
                 logger.debug("%s -> %d in %.3f s, request id %s", call, status, elapsed, request_id)
             if 200 <= status < 300:
                 try:
@@ -196,11 +200,12 @@ def described(problem: str, reply: Reply) -> APIResponseError:
     """The error of an unreadable answer with the answer's kind, size and first words."""
     words = one_line(reply.redact(reply.body[:1000].decode("utf-8", "replace")))[:120]
     shown = f": {words!r}" if words else ""
-    return APIResponseError(f"{problem} ({_content_type(reply)}, {len(reply.body)} bytes{shown})")
+    return APIResponseError(f"{problem} ({_kind_and_size(reply)}{shown})")
 
 
-def _content_type(reply: Reply) -> str:
-    return one_line(reply.redact(reply.headers.get("content-type", "")).split(";")[0])[:100] or "no content type"
+def _kind_and_size(reply: Reply) -> str:
+    kind = (reply.line("content-type") or "").split(";")[0].strip()[:100] or "no content type"
+    return f"{kind}, {len(reply.body)} bytes"
 
 
 def retry_wait_sec(
@@ -243,7 +248,7 @@ def retry_after_sec(headers: Mapping[str, str], wall_clock: Clock) -> float | No
     """
     for name, unit_sec in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()
-        if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text, re.ASCII):
+        if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text):
             wait = float(text) * unit_sec
             if 0 < wait < math.inf:
                 return wait
@@ -264,27 +269,19 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
         body = reply.redact(text) or None
     envelope = body.get("error", body) if isinstance(body, dict) else None
     said = envelope if isinstance(envelope, dict) else {"message": envelope}
-    status, size = reply.status_code, f"({_content_type(reply)}, {len(reply.body)} bytes)"
-    message = _line(said.get("message")) or _line(said.get("detail"))
+    status, message = reply.status_code, one_line(_text(said.get("message")) or _text(said.get("detail")) or "")
     if not message and 300 <= status < 400:
         message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"
     elif not message:
-        message = f"the server answered {status} without saying why {size}"
+        message = f"the server answered {status} without saying why ({_kind_and_size(reply)})"
     if status == 404 and urlsplit(base).hostname == OPENAI_HOST:
         message += f" - {CLOSED}"
-    code, kind, param = (_text(said.get(name)) for name in ("code", "type", "param"))
-    request_id = reply.headers.get("x-request-id")
-    if request_id is not None:
-        request_id = one_line(reply.redact(request_id))
-    wait = retry_after_sec(reply.headers, wall_clock)
     return status_error(status)(
         message,
         status_code=status,
-        code=code,
-        type=kind,
-        param=param,
-        request_id=request_id,
-        retry_after=wait,
+        **{name: _text(said.get(name)) for name in ("code", "type", "param")},
+        request_id=reply.line("x-request-id"),
+        retry_after=retry_after_sec(reply.headers, wall_clock),
         body=body,
     )
 
@@ -305,12 +302,8 @@ def _redact_all(value: Any, redact: Redact) -> Any:
 
 
 def _text(value: Any) -> str | None:
+    """What a server says in one word; None where it is none."""
     return None if value is None or isinstance(value, (dict, list)) else str(value)
-
-
-def _line(value: Any) -> str:
-    """A server's text as one printable line of moderate length; empty where there is none."""
-    return one_line(value) if isinstance(value, str) else ""
 
 
 def one_line(text: str) -> str:

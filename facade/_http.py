@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import httpcore
+
 from facade._answers import Decoder
 from facade._auth import Credentials, RawHeaders, Redact
 from facade._exchange import Ask, Call, Reply, one_line
@@ -13,22 +15,20 @@ from facade._options import CLOSED, OPENAI_HOST, Settings
 from facade.errors import APIConnectionError, APIError, APIResponseError, APITimeoutError
 
 if TYPE_CHECKING:
-    import httpcore
     import httpx
 
 
 def make_request(call: Call[Any], settings: Settings, credentials: Credentials) -> httpcore.Request:
     """One attempt's request."""
-    import httpcore
-
-    route, headers, target = settings.route, credentials.headers, settings.target(call.path, call.query)
+    route, headers = settings.route, [*credentials.headers]
     if call.is_stream:  # what is compressed comes late
         headers = [header for header in headers if header[0] not in (b"Accept", b"Accept-Encoding")]
         headers += [(b"Accept", b"text/event-stream, application/json"), (b"Accept-Encoding", b"identity")]
     if call.body:
-        headers = [*headers, (b"Content-Type", b"application/json")]
+        headers.append((b"Content-Type", b"application/json"))
     if call.body is not None:
-        headers = [*headers, (b"Content-Length", b"%d" % len(call.body))]
+        headers.append((b"Content-Length", b"%d" % len(call.body)))
+    target = settings.target(call.path, call.query)
     url = httpcore.URL(scheme=route.scheme, host=route.host, port=route.port, target=target)
     return httpcore.Request(call.method, url, headers=headers, content=call.body)
 
@@ -96,8 +96,7 @@ class Answer:
             self._problem = APIResponseError("the answer's content encoding ends too early")
         if self.is_good and self._problem is not None:
             return self._problem
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        return Reply(self.status_code, self.headers, body, self.redact, stream)
+        return Reply(self.status_code, self.headers, b"".join(self._chunks), self.redact, stream)
 
     def failure(self, error: Exception, wire: Any) -> Reply | APIError | None:
         """What became of an attempt that an error ended: its status where one came that is no 2xx, else our own error.

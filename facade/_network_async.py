@@ -53,7 +53,7 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
     """What one connection goes over: to asyncio it is a protocol, to httpcore the network.
 
     Attributes:
-        has_sent: whether anything of a request was sent, or may have been
+        has_sent: whether anything of a request was sent to the server, or may have been
         is_aborted: whether `abort` was called
         bound: the time limit that was set last
         received_bytes: how much has come until now
@@ -163,7 +163,7 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
         """Sends some bytes."""
         if self._transport.is_closing():
             raise httpcore.WriteError("the connection was closed")
-        self.has_sent = True
+        self.has_sent = not buffer.startswith(b"CONNECT ")  # which goes to a proxy
         self._transport.write(buffer)
 
     async def aclose(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 _END = re.compile(rb"\n\r?\n")
 """What ends an answer's head, also for h11, which httpcore reads it with."""
@@ -24,74 +25,54 @@ class Incoming:
 
     def answer_begins(self) -> None:
         """A request is sent: what comes next is the head of its answer."""
-        self._before = b""
-        self._chunks: _Chunks | None = None
-        self._left: float | None = None
+        self._is_head, self._is_chunked, self._is_last = True, False, False
+        self._left: float = 0  # of a body, or of a chunk with the line break behind it
+        self._before = b""  # what came of a line
 
-    def body_begins(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """An answer's head has been read."""
-        self._left = math.inf  # until the connection ends, where nothing is said
-        for name, value in headers:
-            if name.lower() == b"content-length" and value.isdigit():
-                self._left = int(value)
-            elif name.lower() == b"transfer-encoding":
-                self._chunks = _Chunks()
+    def body_begins(self, headers: Mapping[str, str]) -> None:
+        """An answer's head has been read; its headers by their names in lower case."""
+        length = headers.get("content-length", "")
+        self._is_head, self._is_chunked = False, "transfer-encoding" in headers
+        if not self._is_chunked:
+            self._left = int(length) if length.isdecimal() else math.inf  # until the connection ends
 
     def hand_over(self, data: bytes) -> bytes:
         """What of the bytes that came, `pending` or anew, belongs to the head or the body; the rest is `pending`."""
-        if self._left is None:
+        at, size = 0, len(data)
+        if self._is_head:
             seen = self._before + data  # the end of a head, or of an interim answer, may have begun in the piece before
             end = _END.search(seen)
-            cut = end.end() - len(self._before) if end else len(data)
+            at = end.end() - len(self._before) if end else size
             self._before = b"" if end else seen[-2:]
-        elif self._chunks is not None:
-            cut = self._chunks.follow(data)
         else:
-            cut = int(min(self._left, len(data)))
-            self._left -= cut
-        if not cut:  # more is read than there should be
-            cut, self._left = len(data), None
-        piece, self.pending = data[:cut], data[cut:]
+            while at < size and (self._left or self._is_chunked):
+                if self._left:
+                    step = int(min(self._left, size - at))
+                    self._left -= step
+                    at += step
+                else:
+                    end_of_line = data.find(b"\n", at) + 1 or size
+                    self._read_line(self._before + data[at:end_of_line])
+                    at = end_of_line
+        if not at:  # more is read than there should be
+            at, self._is_head = size, True
+        piece, self.pending = data[:at], data[at:]
         return piece
 
-    @property
-    def is_at_end(self) -> bool:
-        """Whether the answer is over and nothing came behind it; then another may begin."""
-        if self.pending or self._left is None:
-            return False
-        return self._chunks.are_over if self._chunks is not None else self._left in (0, math.inf)
-
-
-class _Chunks:
-    """Follows the chunks of a body to their end."""
-
-    def __init__(self) -> None:
-        self.are_over = self._is_last = False
-        self._left: float = 0
-        self._line = b""
-
-    def follow(self, data: bytes) -> int:
-        """How many of these bytes belong to the body."""
-        at = 0
-        while at < len(data) and not self.are_over:
-            if self._left:
-                step = int(min(self._left, len(data) - at))
-                self._left -= step
-                at += step
-            else:
-                end = data.find(b"\n", at) + 1 or len(data)
-                self._line, at = self._line + data[at:end], end
-                if self._line.endswith(b"\n"):
-                    self._read(self._line)
-        return at
-
-    def _read(self, line: bytes) -> None:
-        """Reads the line in front of a chunk, or of the trailer."""
-        self._line = b""
+    def _read_line(self, line: bytes) -> None:
+        """Reads the line in front of a chunk, or of the trailer behind the last one, as far as it has come."""
+        self._before = b"" if line.endswith(b"\n") else line
+        if self._before:
+            return
         if self._is_last:
-            self.are_over = line in (b"\r\n", b"\n")
+            self._is_chunked = line not in (b"\r\n", b"\n")
             return
         found = _SIZE.match(line)
         size = int(found[0], 16) if found else math.inf  # which is no chunk: httpcore says so
         self._is_last = not size
         self._left = size + 2 if size else 0
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the answer is over and nothing came behind it; then another may begin."""
+        return not (self.pending or self._is_head or self._is_chunked) and self._left in (0, math.inf)

@@ -93,7 +93,7 @@ class Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
     """What one connection goes over: to httpcore it is the network.
 
     Attributes:
-        has_sent: whether anything of a request was sent, or may have been
+        has_sent: whether anything of a request was sent to the server, or may have been
         is_aborted: whether `abort` was called
         bound: the time limit that was set last
         incoming: tells the bytes of an answer from those behind it
@@ -202,7 +202,7 @@ class Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Sends some bytes."""
         if buffer:  # httpcore writes nothing where a request has no body
-            self.has_sent = True
+            self.has_sent = not buffer.startswith(b"CONNECT ")  # which goes to a proxy
             self._stream.write(buffer, self._left_sec(httpcore.WriteTimeout))
 
     def get_extra_info(self, info: str) -> Any:

@@ -456,6 +456,7 @@ class TestProxies:
         client = api.client("https://bakery.example/v1", proxy=proxy.url.removesuffix("/v1"), timeout_sec=0.3)
         failure = failure_of(lambda: get(client))
         assert isinstance(failure, facade.APITimeoutError)
+        assert failure.sent is False
         assert api.until(lambda: proxy.open_connections == 0)
 
     def test_plain_http_over_an_https_proxy(self, api: Api, serve: Serve, own: Any, trusting: Any) -> None:

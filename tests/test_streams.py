@@ -115,6 +115,7 @@ class TestStory:
         assert server.requests[0].json == body
         assert "text/event-stream" in server.requests[0].headers["accept"]
         assert server.requests[0].headers["accept-encoding"] == "identity"
+        assert server.requests[0].head.lower().count(b"\r\naccept") == 2
 
     def test_gathered(self, api: Api, serve: Serve) -> None:
         """Run, steps and messages are there as far as they were told; the result is the run at rest."""

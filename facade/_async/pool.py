@@ -46,9 +46,7 @@ class AsyncConnection:
             given = await self.route.transport.handle_async_request(as_httpx(request, self.wire.bound[0]))
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
         self.wire.incoming.answer_begins()
-        response = await self.http.handle_async_request(request)
-        self.wire.incoming.body_begins(response.headers)
-        return response
+        return await self.http.handle_async_request(request)
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
@@ -91,7 +89,7 @@ class AsyncPool:
                 self._idle.remove(connection)
             except ValueError:  # another thread was faster: there is no lock, which an interrupted thread might hold
                 continue
-            if connection.http.is_available() and not connection.http.has_expired():
+            if not connection.http.has_expired():
                 break
             connection.wire.close()
         else:
@@ -183,6 +181,7 @@ class AsyncPool:
                         token.watch(wire)
                     response = await connection.send(make_request(call, settings, credentials))
                     answer = Answer(ask, settings, redact, response.status, response.headers)
+                    wire.incoming.body_begins(answer.headers)
                     if call.is_stream and answer.is_event_stream:
                         opened = AsyncOpenStream(self, connection, response.stream, answer)
                         return answer.reply(opened)

@@ -47,9 +47,7 @@ class Connection:
             given = self.route.transport.handle_request(as_httpx(request, self.wire.bound[0]))
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
         self.wire.incoming.answer_begins()
-        response = self.http.handle_request(request)
-        self.wire.incoming.body_begins(response.headers)
-        return response
+        return self.http.handle_request(request)
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
@@ -92,7 +90,7 @@ class Pool:
                 self._idle.remove(connection)
             except ValueError:  # another thread was faster: there is no lock, which an interrupted thread might hold
                 continue
-            if connection.http.is_available() and not connection.http.has_expired():
+            if not connection.http.has_expired():
                 break
             connection.wire.close()
         else:
@@ -182,6 +180,7 @@ class Pool:
                         token.watch(wire)
                     response = connection.send(make_request(call, settings, credentials))
                     answer = Answer(ask, settings, redact, response.status, response.headers)
+                    wire.incoming.body_begins(answer.headers)
                     if call.is_stream and answer.is_event_stream:
                         opened = OpenStream(self, connection, response.stream, answer)
                         return answer.reply(opened)
