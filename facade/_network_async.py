@@ -163,8 +163,9 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
         """Sends some bytes."""
         if self._transport.is_closing():
             raise httpcore.WriteError("the connection was closed")
-        self.has_sent = not buffer.startswith(b"CONNECT ")  # which goes to a proxy
-        self._transport.write(buffer)
+        if buffer:  # httpcore writes nothing where a request has no body
+            self.has_sent = not buffer.startswith(b"CONNECT ")  # which goes to a proxy
+            self._transport.write(buffer)
 
     async def aclose(self) -> None:
         """Drops the connection."""
