@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from facade import APIResponseError
-from facade._life.events import EventParser, RawEvent
+from facade import APIResponseError, Event
+from facade._life.streaming import EventParser
 
 ALPHABET = [
     b"data",
@@ -33,21 +33,22 @@ ALPHABET = [
 STREAMS = st.lists(st.sampled_from(ALPHABET), max_size=40).map(b"".join)
 
 
-def parse(chunks: Iterable[bytes], max_bytes: int = 10_000) -> list[RawEvent]:
+def parse(chunks: Iterable[bytes], max_bytes: int = 10_000) -> list[Event]:
     """The events of a stream that comes in these chunks; not what nothing but an empty line ends."""
     parser = EventParser(max_bytes)
-    return [event for chunk in chunks for event in parser.feed(chunk) if event != (b"", None)]
+    return [event for chunk in chunks for event in parser.feed(chunk) if event != ("message", None)]
 
 
-def reference(stream: bytes) -> list[RawEvent]:
+def reference(stream: bytes) -> list[Event]:
     """The standard's text, done step by step over the whole stream."""
     lines = re.split(rb"\r\n|\r|\n", stream.removeprefix(b"\xef\xbb\xbf"))[:-1]
-    events: list[RawEvent] = []
+    events: list[Event] = []
     name, data = b"", list[bytes]()
     for line in lines:
         if line == b"":
             if name or data:
-                events.append(RawEvent(name, b"\n".join(data) if data else None))
+                shown = name.decode("utf-8", "replace") or "message"
+                events.append(Event(shown, b"\n".join(data) if data else None))
             name, data = b"", []
         elif b":" in line:
             field, value = line.split(b":", 1)
@@ -91,7 +92,7 @@ def test_every_cut(end: bytes) -> None:
             b"",
         ]
     )
-    events = [RawEvent(b"thread.run.created", b'{"id": "\xc3\xa9"}'), RawEvent(b"", b"\n two")]
+    events = [Event("thread.run.created", b'{"id": "\xc3\xa9"}'), Event("message", b"\n two")]
     for cut in range(len(stream) + 1):
         assert parse([stream[:cut], stream[cut:]]) == events
     assert parse(stream[i : i + 1] for i in range(len(stream))) == events
@@ -101,8 +102,8 @@ def test_event_comes_at_once() -> None:
     """An event is given with the byte that ends it: nobody waits for the LF behind a CR."""
     parser = EventParser(100)
     assert list(parser.feed(b"data: x\r")) == []
-    assert list(parser.feed(b"\r")) == [RawEvent(b"", b"x")]
-    assert list(parser.feed(b"\ndata: y\n\n")) == [RawEvent(b"", b"y")]
+    assert list(parser.feed(b"\r")) == [Event("message", b"x")]
+    assert list(parser.feed(b"\ndata: y\n\n")) == [Event("message", b"y")]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_unfinished_event(stream: bytes) -> None:
 
 def test_event_without_data() -> None:
     """A named event without data is told from one whose data is empty."""
-    assert parse([b"event: done\n\nevent: done\ndata\n\n"]) == [RawEvent(b"done", None), RawEvent(b"done", b"")]
+    assert parse([b"event: done\n\nevent: done\ndata\n\n"]) == [Event("done", None), Event("done", b"")]
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
@@ -145,7 +146,7 @@ def test_endless_comment_is_not_held(begin: bytes) -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 50_000
-    assert list(parser.feed(b"\ndata: x\n\n")) == [RawEvent(b"", b"x")]
+    assert list(parser.feed(b"\ndata: x\n\n")) == [Event("message", b"x")]
 
 
 def test_bytes_are_looked_at_once() -> None:

@@ -10,7 +10,7 @@ from wire import KEY, a_message, a_run, a_step, event, stream_of
 
 import facade
 from facade._life.gathering import MESSAGE, Gathering
-from facade._life.streaming import StreamReader
+from facade._life.streaming import EventParser, gathered
 from openai_thread_runs_api.models import MessageDeltaObject
 
 DELTA = {
@@ -34,13 +34,13 @@ class Read:
 
     def __init__(self, *chunks: bytes, max_bytes: int = 100_000) -> None:
         self.gathering = Gathering(max_bytes)
-        reader = StreamReader(self.gathering, max_bytes, {}, lambda text: text.replace(KEY, "***"))
+        parser = EventParser(max_bytes)
         self.events: list[facade.Event] = []
         self.texts: list[str] = []
         self.error: facade.APIError | None = None
         try:
             for chunk in chunks:
-                for one in reader.feed(chunk):
+                for one in gathered(parser.feed(chunk), self.gathering, lambda text: text.replace(KEY, "***")):
                     self.events.append(one)
                     self.texts.extend(self.gathering.texts)
         except facade.APIError as error:

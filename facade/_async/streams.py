@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+import weakref
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Self
 
 from facade import _operations
 from facade._arguments import RunKey
-from facade._exchange import Ask, Call, Deadline
+from facade._exchange import Ask, Call, Deadline, logger
 from facade._life.gathering import AT_REST, MESSAGE, RUN, STEP, Gathering
-from facade._life.streaming import Event, StreamReader
+from facade._life.streaming import Event, EventParser, gathered
 from facade._life.waiting import Wait, waiting
-from facade._options import LimitOptions, Limits
+from facade._options import LimitOptions
 from facade.errors import APIConnectionError, APIError, StreamCutError
 from openai_thread_runs_api import models
 
 if TYPE_CHECKING:
     from facade._async.lifecycle import AsyncRunLife
-
-logger = logging.getLogger("facade")
 
 
 class AsyncRunStream(AsyncIterator[Event]):
@@ -39,11 +37,15 @@ class AsyncRunStream(AsyncIterator[Event]):
     def __init__(
         self, runs: AsyncRunLife, method: str, call: Call[Any], options: LimitOptions, run: RunKey | None = None
     ) -> None:
-        self._source = AsyncEventSource(runs, call, runs._limits(method, options), run)
-        self._gathering = self._source.gathering
+        limits = runs._limits(method, options)
+        self._runs, self._settings = runs, runs._settings._replace(limits=limits)
+        self._ask = Ask(_operations.as_stream(call), limits, Deadline(limits.deadline_sec))
+        self._gathering = Gathering(self._settings.max_response_bytes, run)
+        self._opened: Any = None
         self._failure: APIError | None = None
         self._has_begun = self._is_reading = self._is_closed = False
-        self._events: Any = self._source.events()
+        # They hold the stream weakly: one that nobody holds any more lets go of its connection at once.
+        self._events: Any = type(self)._told(weakref.proxy(self))
 
     @property
     def run(self) -> models.RunObject | None:
@@ -59,9 +61,6 @@ class AsyncRunStream(AsyncIterator[Event]):
     def messages(self) -> list[models.MessageObject]:
         """The messages as gathered so far, in order of first appearance."""
         return self._gathering.all(MESSAGE)
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> Event:
         await self._begin()
@@ -113,13 +112,13 @@ class AsyncRunStream(AsyncIterator[Event]):
             raise self._failure
         if self.run is not None and self.run.status in AT_REST:
             return self.run
-        return await self._source.read_lost()
+        return await self._read_lost()
 
     async def aclose(self) -> None:
         """Lets go of the connection; the run goes on. Where another thread or task is reading, that ends."""
         self._is_closed = True
-        if self._source.opened is not None:
-            self._source.opened.abort()
+        if self._opened is not None:
+            self._opened.abort()
         with contextlib.suppress(RuntimeError, ValueError):  # it is being read: whoever does that lets go
             await self._events.aclose()
 
@@ -133,39 +132,28 @@ class AsyncRunStream(AsyncIterator[Event]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(run={self.run and self.run.id!r}, status={self.run and self.run.status!r})"
 
-
-class AsyncEventSource:
-    """Where a stream's events come from; apart from the stream, so that one that nobody holds any more is let go."""
-
-    def __init__(self, runs: AsyncRunLife, call: Call[Any], limits: Limits, run: RunKey | None) -> None:
-        self._pool, self._settings = runs._pool, runs._settings._replace(limits=limits)
-        self._call, self._carry_out = call, runs._carry_out
-        self._deadline = Deadline(limits.deadline_sec)
-        self.gathering = Gathering(self._settings.max_response_bytes, run)
-        self.opened: Any = None
-
-    async def events(self) -> AsyncIterator[Event]:
+    async def _told(self) -> AsyncIterator[Event]:
         """The events; first of all, once an answer has begun, one that is none."""
-        call = _operations.as_stream(self._call)
-        with self._deadline:
-            answer = await self._pool.run(Ask(call, self._settings.limits, self._deadline), self._settings)
+        with self._ask.deadline:
+            answer = await self._runs._pool.run(self._ask, self._settings)
         if isinstance(answer, models.RunObject):
             yield Event("", None)
             async for event in self._polled(answer):
                 yield event
             return
-        self.opened = answer
+        self._opened = answer
         try:
-            reader = StreamReader(self.gathering, self._settings.max_response_bytes, answer.headers, answer.redact)
+            encoding = answer.headers.get("content-encoding", "")
+            parser = EventParser(self._settings.max_response_bytes, encoding)
             yield Event("", None)
-            while not self.gathering.is_over:
-                with self._deadline:
+            while not self._gathering.is_over:
+                with self._ask.deadline:
                     if (chunk := await answer.read()) is None:
                         raise APIConnectionError("the stream ended")
-                for event in reader.feed(chunk):
+                for event in gathered(parser.feed(chunk), self._gathering, answer.redact):
                     yield event
         except APIError as error:
-            if type(error) is APIConnectionError and not self._pool.is_closed:
+            if type(error) is APIConnectionError and not self._runs._pool.is_closed:
                 error = StreamCutError(f"{error.message}, before the run was at rest; result() follows it")
             raise self._about(error) from None
         finally:
@@ -173,39 +161,39 @@ class AsyncEventSource:
 
     async def _polled(self, run: models.RunObject) -> AsyncIterator[Event]:
         """The events of a run whose server gives no stream."""
-        first = self._told(RUN, run)
-        if not self.gathering.is_over:
+        first = self._take(RUN, run)
+        if not self._gathering.is_over:
             yield first
-        last = await self.read_lost()
-        for kind, items in ((STEP, self.gathering.all(STEP)), (MESSAGE, self.gathering.all(MESSAGE)), (RUN, [last])):
-            for item in items:
-                yield self._told(kind, item)
+        await self._read_lost()
+        items = [(kind, item) for kind in (STEP, MESSAGE) for item in self._gathering.all(kind)]
+        for kind, item in (*items, (RUN, self.run)):
+            yield self._take(kind, item)
 
-    def _told(self, kind: str, item: Any) -> Event:
+    def _take(self, kind: str, item: Any) -> Event:
         name = f"{kind}.{'completed' if kind == MESSAGE else item.status}"  # the run is at rest, and so are they
-        return Event(name, self.gathering.take(name, item._json))
+        return Event(name, self._gathering.take(name, item._json))
 
-    async def read_lost(self) -> models.RunObject:
+    async def _read_lost(self) -> models.RunObject:
         """Follows the run by polling; reads its steps and messages, of which the stream may not have told all."""
         from facade._async.resources import AsyncMessages, AsyncSteps
 
-        if (key := self.gathering.key) is None:
+        if (key := self._gathering.key) is None:
             raise self._about(StreamCutError("the stream is over, and has not told its run"))
-        run = await self._carry_out(waiting(Wait(key, self._settings.limits, self._deadline)))
-        self.gathering.run = run
-        options: LimitOptions = {"deadline_sec": max(self._deadline.remaining_sec(), 0.001)}
-        steps = AsyncSteps(self._pool, self._settings).all(key._asdict(), **options)
-        messages = AsyncMessages(self._pool, self._settings).all(key.thread_id, run_id=key.run_id, **options)
+        run = await self._runs._carry_out(waiting(Wait(key, self._ask.limits, self._ask.deadline)))
+        self._gathering.run = run
+        options: LimitOptions = {"deadline_sec": max(self._ask.deadline.remaining_sec(), 0.001)}
+        steps = AsyncSteps(self._runs._pool, self._settings).all(key._asdict(), **options)
+        messages = AsyncMessages(self._runs._pool, self._settings).all(key.thread_id, run_id=key.run_id, **options)
         try:
-            self.gathering.put(STEP, [step async for step in steps])
+            self._gathering.put(STEP, [step async for step in steps])
             own = [each async for each in messages if each.run_id in (None, key.run_id) and each.role != "user"]
-            self.gathering.put(MESSAGE, own)
+            self._gathering.put(MESSAGE, own)
         except APIError as error:
             logger.warning("what the stream of %s did not tell cannot be read: %s", key.run_id, error)
         return run
 
     def _about(self, error: APIError) -> APIError:
         """An error that says which request and which run it is about."""
-        self._call.about(error)
-        error.run = self.gathering.run
+        self._ask.call.about(error)
+        error.run = self._gathering.run
         return error

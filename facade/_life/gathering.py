@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from typing import Any
+from typing import Any, TypeGuard
 
 from facade._answers import name_in
 from facade._arguments import RunKey, field, run_key
@@ -17,13 +17,8 @@ APPENDED = frozenset(("value", "arguments", "input", "logs"))
 """What a delta gives a further piece of; whatever else it has takes the place of what was there."""
 
 RUN, STEP, MESSAGE = "thread.run", "thread.run.step", "thread.message"
-MODELS = {
-    RUN: "RunObject",
-    STEP: "RunStepObject",
-    MESSAGE: "MessageObject",
-    f"{STEP}.delta": "RunStepDeltaObject",
-    f"{MESSAGE}.delta": "MessageDeltaObject",
-}
+MODELS = {RUN: "RunObject", STEP: "RunStepObject", MESSAGE: "MessageObject"}
+MODELS |= {f"{STEP}.delta": "RunStepDeltaObject", f"{MESSAGE}.delta": "MessageDeltaObject"}
 
 AT_REST = (*ENDED, "requires_action")
 """The statuses of a run at which its stream is over."""
@@ -56,12 +51,12 @@ class Gathering:
         self.is_over = False
         self._max_bytes = max_bytes
         self._size = 0  # at least what is held
-        self._opened: dict[str, dict[Any, dict[str, Any]]] = {STEP: {}, MESSAGE: {}}  # by their ids
+        self._held: dict[str, dict[Any, dict[str, Any]]] = {STEP: {}, MESSAGE: {}}  # by their ids
         self._told: set[str] = set()  # the ids of those whose texts were pieces
 
     def all(self, kind: str) -> list[Any]:
         """The steps or messages so far, in order of first appearance; what a caller holds of them stays as it is."""
-        return [_model(kind, _closed(opened)) for opened in self._opened[kind].values()]
+        return [_model(kind, _plain(held)) for held in self._held[kind].values()]
 
     def take(self, event: str, data: Any, size: int = 0) -> Any:
         """Takes an event's name and data, and how many bytes its data had.
@@ -86,9 +81,9 @@ class Gathering:
             return model
         if _is_too_deep(data, MAX_DEPTH):
             raise APIResponseError(f"an event of the stream is nested more than {MAX_DEPTH} deep")
-        objects = self._opened[whole]
+        objects = self._held[whole]
         if kind == whole:
-            objects[own_id] = _open(data)
+            objects[own_id] = _plain(data)
             if status in ("completed", "incomplete") and own_id not in self._told:  # of a server that sends no deltas
                 self.texts = _texts(data)
         else:
@@ -99,7 +94,7 @@ class Gathering:
             self._told.add(own_id)
         self._size += size
         if self._size > self._max_bytes:  # what was sent; what is held of it may be less: much may have been replaced
-            self._size = len(json.dumps(self._opened, ensure_ascii=False, default=io.StringIO.getvalue))
+            self._size = len(json.dumps(self._held, ensure_ascii=False, default=io.StringIO.getvalue))
         if self._size > self._max_bytes:
             raise APIResponseError(
                 f"the stream's steps and messages are larger than max_response_bytes={self._max_bytes}; allow more"
@@ -108,8 +103,8 @@ class Gathering:
 
     def put(self, kind: str, items: list[Any]) -> None:
         """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind."""
-        self._opened[kind] = {
-            name_in(item._json, "id") or number: _open(item._json) for number, item in enumerate(items)
+        self._held[kind] = {
+            name_in(item._json, "id") or number: _plain(item._json) for number, item in enumerate(items)
         }
 
 
@@ -139,7 +134,7 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool = False) ->
     """Merges a delta in.
 
     Args:
-        old: what was gathered, opened
+        old: what was gathered: lists that a delta was merged into are `_Items`, texts that were appended to `StringIO`
         delta: what has changed
         in_item: whether it is, or is in, an item told by its index: only there texts are appended
     """
@@ -149,9 +144,9 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool = False) ->
             if type(now) is not dict:
                 now = old[key] = {}
             _merge(now, new, in_item)
-        elif _are_items(new):
+        elif _are_objects(new) and all(type(item.get("index")) is int for item in new):
             if not isinstance(now, _Items):
-                now = old[key] = _Items()
+                now = old[key] = _Items(enumerate(now if _are_objects(now) else ()))
             for item in new:
                 rest = dict(item)
                 _merge(now.setdefault(rest.pop("index"), {}), rest, True)
@@ -161,13 +156,11 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool = False) ->
                 old[key].write(now)
             old[key].write(new or "")
         else:
-            old[key] = _open(new)
+            old[key] = _plain(new)
 
 
-def _are_items(value: Any) -> bool:
-    """Whether it is a list of objects that tell their index, be there none."""
-    are_objects = isinstance(value, list) and all(isinstance(item, dict) for item in value)
-    return are_objects and all(type(item.get("index")) is int for item in value)
+def _are_objects(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _is_too_deep(value: Any, room: int) -> bool:
@@ -176,21 +169,12 @@ def _is_too_deep(value: Any, room: int) -> bool:
     return not room or any(_is_too_deep(item, room - 1) for item in inner)
 
 
-def _open(value: Any) -> Any:
-    """A JSON value as what deltas can be merged into; it shares nothing that merging changes."""
-    if isinstance(value, dict):
-        return {key: _open(item) for key, item in value.items()}
-    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-        return _Items(enumerate(map(_open, value)))
-    return value
-
-
-def _closed(value: Any) -> Any:
-    """The JSON value of an opened one."""
+def _plain(value: Any) -> Any:
+    """The JSON value of what was gathered, or of what is to be; it shares nothing that merging changes."""
     if isinstance(value, io.StringIO):
         return value.getvalue()
     if isinstance(value, _Items):
-        return [_closed(item) for _, item in sorted(value.items())]
+        value = [item for _, item in sorted(value.items())]
     if isinstance(value, dict):
-        return {key: _closed(item) for key, item in value.items()}
-    return value
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
