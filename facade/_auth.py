@@ -33,11 +33,6 @@ class Secret:
     def __init__(self, value: Any) -> None:
         self._reveal: Callable[[], Any] = lambda: value
 
-    @classmethod
-    def keep(cls, value: Any) -> Secret:
-        """A secret of a value, or the secret that it is already."""
-        return value if isinstance(value, cls) else cls(value)
-
     def reveal(self) -> Any:
         """The key, or what gives it; no local variable may hold it where an error is raised."""
         return self._reveal()
@@ -48,10 +43,15 @@ class Secret:
         Raises:
             ConfigurationError: it is no str, blank, or has characters that no header can carry.
         """
-        problem = _problem(self.reveal())
-        if problem:  # raised where no local variable is the key
-            raise ConfigurationError(f"the API key {problem}; check api_key or OPENAI_API_KEY")
-        return str(self.reveal()).strip()
+        if not isinstance(self.reveal(), str):  # never in a local variable, which a traceback would show
+            problem = "is not a str"
+        elif not self.reveal().strip():
+            problem = "is blank"
+        elif not is_visible(self.reveal().strip()):
+            problem = "has a control character or one outside ASCII inside"
+        else:
+            return str(self.reveal()).strip()
+        raise ConfigurationError(f"the API key {problem}; check api_key or OPENAI_API_KEY")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._reveal() == other._reveal()
@@ -61,14 +61,6 @@ class Secret:
 
     def __reduce__(self) -> Any:
         raise TypeError("a key is not pickled; make a new client where it is needed")
-
-
-def _problem(key: object) -> str | None:
-    if not isinstance(key, str):
-        return "is not a str"
-    if not key.strip():
-        return "is blank"
-    return None if is_visible(key.strip()) else "has a control character or one outside ASCII inside"
 
 
 def is_visible(text: str) -> bool:

@@ -257,7 +257,7 @@ def keep_secrets(options: Any) -> None:
     """Hides the values of options that are secret, or may be: there is no such option."""
     for name, value in options.items():
         if value is not None and (name not in OPTIONS or OPTIONS[name].is_secret):
-            options[name] = Secret.keep(value)
+            options[name] = Secret(value)
 
 
 class Deferred:

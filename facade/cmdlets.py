@@ -7,7 +7,7 @@ import atexit
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 
 from facade._answers import Page
@@ -88,7 +88,7 @@ def make_client(cmdlet: Callable[..., Any], given: CmdletOptions, known: Iterabl
     """A client on the connections that all calls share; they hold no key. An error names what else is `known`."""
     client = given.pop("client", None)
     keep_secrets(given)  # the caller's frame holds this dict
-    refuse_unknown(cmdlet.__name__, given, {*CMDLET_OPTIONS, *parameters(cmdlet), *known})
+    refuse_unknown(cmdlet.__name__, given, {*parameters(cmdlet), *known})
     if client is not None:
         refuse_unknown(cmdlet.__name__, given, LimitOptions.__annotations__)
         return client.with_options(**cast(LimitOptions, given))
@@ -105,13 +105,13 @@ def _one_set(id_name: str, object_id: Any, all: bool, limit: int | None) -> None
 
 
 def _first_pages(
-    one_or_many: Any, limit: int | None, ask: Callable[[Any, int], Page[T]], name: Callable[[Any], str]
+    one_or_many: Any, limit: int | None, ask: Callable[..., Page[T]], name: Callable[[Any], str]
 ) -> Page[T]:
     """The first page of one list; of several, as from a pipeline, their first pages one behind the other."""
     is_many: bool = not is_one(one_or_many) and isinstance(one_or_many, Iterable)
     pages = []
     for one in one_or_many if is_many else (one_or_many,):
-        page = ask(one, 20 if limit is None else limit)
+        page = ask(one, limit=20 if limit is None else limit)
         if page.has_more and limit is None:
             text = f"{name(one)} has more than these {len(page)}; ask for all=True, or say the limit"
             warnings.warn(text, MoreDataWarning, stacklevel=outside_stacklevel())
@@ -173,7 +173,7 @@ def get_thread_run(
         return runs.get(thread_id, run_id)
     if all:
         return runs.all(thread_id, order=order)
-    return _first_pages(thread_id, limit, lambda one, count: runs.list(one, limit=count, order=order), _thread)
+    return _first_pages(thread_id, limit, partial(runs.list, order=order), _thread)
 
 
 @overload
@@ -243,10 +243,7 @@ def get_thread_run_step(
         return steps.get(run_id, step_id, thread_id=thread_id, include=include)
     if all:
         return steps.all(run_id, thread_id=thread_id, order=order, include=include)
-
-    def ask(run: RunLike, count: int) -> Page[models.RunStepObject]:
-        return steps.list(run, thread_id=thread_id, limit=count, order=order, include=include)
-
+    ask = partial(steps.list, thread_id=thread_id, order=order, include=include)
     return _first_pages(run_id, limit, ask, lambda run: f"run {run_key(run, thread_id).run_id}")
 
 
@@ -298,11 +295,7 @@ def get_thread_message(
         return messages.get(thread_id, message_id)
     if all:
         return messages.all(thread_id, run_id=run_id, order=order)
-
-    def ask(thread: ThreadLike, count: int) -> Page[models.MessageObject]:
-        return messages.list(thread, run_id=run_id, limit=count, order=order)
-
-    return _first_pages(thread_id, limit, ask, _thread)
+    return _first_pages(thread_id, limit, partial(messages.list, run_id=run_id, order=order), _thread)
 
 
 def spell_out(function: Any) -> None:

@@ -263,6 +263,4 @@ class AsyncOpenStream:
 async def _ask_for_key(settings: Settings) -> Credentials:
     """The credentials of one attempt, with the key of now; only this frame ever holds the key in the clear."""
     ask: Any = settings.auth.secret.reveal()
-    return settings.auth.credentials(
-        Secret.keep(await settle(ask(), "the callable given as api_key", ConfigurationError))
-    )
+    return settings.auth.credentials(Secret(await settle(ask(), "the callable given as api_key", ConfigurationError)))

@@ -262,4 +262,4 @@ class OpenStream:
 def _ask_for_key(settings: Settings) -> Credentials:
     """The credentials of one attempt, with the key of now; only this frame ever holds the key in the clear."""
     ask: Any = settings.auth.secret.reveal()
-    return settings.auth.credentials(Secret.keep(settle(ask(), "the callable given as api_key", ConfigurationError)))
+    return settings.auth.credentials(Secret(settle(ask(), "the callable given as api_key", ConfigurationError)))

@@ -110,7 +110,14 @@ def _refuse_api_key(ctx: click.Context, _param: click.Parameter, value: str | No
 
 
 refused_api_key = click.option(
-    "--api-key", is_flag=False, flag_value="", hidden=True, is_eager=True, expose_value=False, callback=_refuse_api_key
+    "--api-key",
+    "--key",
+    is_flag=False,
+    flag_value="",
+    hidden=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_refuse_api_key,
 )
 
 

@@ -50,6 +50,7 @@ def test_no_key_names_the_ways_to_give_one(cli: Cli, monkeypatch: pytest.MonkeyP
         ["get-thread-run", "thread_a", "-ApiKey", KEY],
         ["Get-ThreadRun", f"-ApiKey:{KEY}"],
         ["-ApiKey", KEY, "get-thread-run"],
+        ["get-thread-run", "thread_a", "--key", KEY],
     ],
 )
 def test_a_key_as_an_argument_is_refused(cli: Cli, args: list[str]) -> None:
