@@ -98,13 +98,10 @@ class Ask(NamedTuple, Generic[T]):
 
     def limit(self) -> Bound:
         """What an attempt may take from now on."""
-        timeout_sec = self.limits.timeout_sec
-        if timeout_sec is None and self.deadline.total_sec is None:
-            return None, "no limit"
-        left = self.deadline.remaining_sec()
-        if timeout_sec is not None and timeout_sec <= left:
-            return timeout_sec, f"timeout_sec={timeout_sec:g}"
-        return max(left, 0.0), f"deadline_sec={self.deadline.total_sec:g}"
+        timeout_sec, total_sec = self.limits.timeout_sec, self.deadline.total_sec
+        if total_sec is None or (timeout_sec is not None and timeout_sec <= self.deadline.remaining_sec()):
+            return timeout_sec, f"timeout_sec={timeout_sec or 0:g}"
+        return max(self.deadline.remaining_sec(), 0.0), f"deadline_sec={total_sec:g}"
 
 
 class Pause(NamedTuple):
@@ -225,19 +222,17 @@ def retry_wait_sec(
         is_repeatable: as of the call; one that is not goes out again only where the server asks for it
     """
     status, said = error.status_code, headers.get("x-should-retry")
-    retryable: bool = is_throttled(error) or 500 <= status <= 599
-    if not is_repeatable and status != 429:
+    if status == 429:
+        retryable = "insufficient_quota" not in (error.code, error.type)
+    elif is_repeatable:
+        retryable = 500 <= status <= 599
+    else:
         retryable = status == 503 and error.retry_after is not None
     if said == "false" or (said != "true" and not retryable):
         return None
     if error.retry_after is None:
         return min(MAX_BACKOFF_SEC, 2.0**retry * jitter())
     return error.retry_after if error.retry_after <= MAX_WAIT_SEC else None
-
-
-def is_throttled(error: APIStatusError) -> bool:
-    """Whether an answer is a 429 that passes: not a quota that is used up."""
-    return error.status_code == 429 and "insufficient_quota" not in (error.code, error.type)
 
 
 def retry_after_sec(headers: Mapping[str, str], wall_clock: Clock) -> float | None:

@@ -18,7 +18,7 @@ from typing import Any
 import httpcore
 
 from facade._exchange import Bound
-from facade._network_bytes import Incoming
+from facade._network_bytes import BaseWire
 
 CONNECT_DELAY_SEC: float | None = 0.25
 """How long one address of a host is tried alone before the next is tried beside it."""
@@ -49,22 +49,17 @@ async def async_pause(sec: float, token: AsyncCancelToken | None) -> None:
     await asyncio.sleep(sec)
 
 
-class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNetworkStream):
+class AsyncWire(BaseWire, asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNetworkStream):
     """What one connection goes over: to asyncio it is a protocol, to httpcore the network.
 
     Attributes:
-        has_sent: whether anything of a request was sent to the server, or may have been
-        is_aborted: whether `abort` was called
-        bound: the time limit that was set last
         received_bytes: how much has come until now
-        incoming: tells the bytes of an answer from those behind it
     """
 
     def __init__(self) -> None:
-        self.has_sent = self.is_aborted = self._is_lost = False
-        self.incoming = Incoming()
+        super().__init__()
+        self._is_lost = False
         self.received_bytes = self._read_bytes = 0
-        self.bound: Bound = (None, "no limit")
         self._limit = asyncio.timeout(None)
         self._reader = asyncio.StreamReader(BUFFER_BYTES // 2)  # which takes in twice as much
         self._transport: Any = None
@@ -132,7 +127,7 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> AsyncWire:
         """Goes on over TLS."""
-        if self.incoming.pending or self._is_holding():
+        if self.pending or self._is_holding():
             raise httpcore.ConnectError("something was said before the TLS handshake")
         loop, self._reader = asyncio.get_running_loop(), asyncio.StreamReader(BUFFER_BYTES // 2)
         try:
@@ -151,13 +146,13 @@ class AsyncWire(asyncio.Protocol, httpcore.AsyncNetworkBackend, httpcore.AsyncNe
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What came, once something has; b"" at the end."""
-        data = self.incoming.pending
+        data = self.pending
         if not data:
             data = await self._reader.read(BUFFER_BYTES)
             self._read_bytes += len(data)
             if not data and self._error is not None:
                 raise httpcore.ReadError(str(self._error)) from self._error
-        return self.incoming.hand_over(data)
+        return self.hand_over(data)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Sends some bytes."""

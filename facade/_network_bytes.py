@@ -1,10 +1,15 @@
-"""Notices bytes behind an answer's end, which a client would otherwise take for the next answer's begin."""
+"""What sync and async connections go over, as far as it is the same: what was sent, and where an answer ends.
+
+Bytes behind an answer's end would otherwise be taken for the next answer's begin.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
+
+from facade._exchange import Bound
 
 _END = re.compile(rb"\n\r?\n")
 """What ends an answer's head, also for h11, which httpcore reads it with."""
@@ -13,18 +18,28 @@ _SIZE = re.compile(rb"[0-9a-fA-F]+")
 """How long a chunk is."""
 
 
-class Incoming:
-    """The bytes that come on one connection, handed on no further than to where an answer's head and its body end.
+class BaseWire:
+    """What one connection goes over.
 
-    What is left then came behind it. A body is handed on as it comes, its end known from its length or its chunks.
+    What comes is handed on no further than to where an answer's head and its body end; what is left then came behind
+    it. A body is handed on as it comes, its end known from its length or its chunks.
+
+    Attributes:
+        has_sent: whether anything of the request was sent to the server, or may have been
+        is_aborted: whether `abort` was called
+        bound: the time limit that was set last
+        pending: what came and was not handed on
     """
 
     def __init__(self) -> None:
+        self.is_aborted = False
+        self.bound: Bound = (None, "")
         self.pending = b""
-        self.answer_begins()
+        self.begin()
 
-    def answer_begins(self) -> None:
-        """A request is sent: what comes next is the head of its answer."""
+    def begin(self) -> None:
+        """Another request is to be sent: what comes next is the head of its answer."""
+        self.has_sent = False
         self._is_head, self._is_chunked, self._is_last = True, False, False
         self._left: float = 0  # of a body, or of a chunk with the line break behind it
         self._before = b""  # what came of a line

@@ -21,7 +21,7 @@ from typing import Any
 import httpcore
 
 from facade._exchange import Bound
-from facade._network_bytes import Incoming
+from facade._network_bytes import BaseWire
 
 MAX_WAIT_SEC = 1e6
 """What a socket can wait for at once; no limit where it is more."""
@@ -89,20 +89,11 @@ def pause(sec: float, token: CancelToken | None) -> None:
     (token or CancelToken()).wait(sec)
 
 
-class Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
-    """What one connection goes over: to httpcore it is the network.
-
-    Attributes:
-        has_sent: whether anything of a request was sent to the server, or may have been
-        is_aborted: whether `abort` was called
-        bound: the time limit that was set last
-        incoming: tells the bytes of an answer from those behind it
-    """
+class Wire(BaseWire, httpcore.NetworkBackend, httpcore.NetworkStream):
+    """What one connection goes over: to httpcore it is the network."""
 
     def __init__(self) -> None:
-        self.has_sent = self.is_aborted = False
-        self.incoming = Incoming()
-        self.bound: Bound = (None, "no limit")
+        super().__init__()
         self._end = math.inf
         self._lock = threading.Lock()  # a socket that is shut down from another thread is not closed meanwhile
         self._stream: Any = None
@@ -179,7 +170,7 @@ class Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> Wire:
         """Goes on over TLS."""
-        if self.incoming.pending:
+        if self.pending:
             raise httpcore.ConnectError("something was said before the TLS handshake")
         stream, left = self._stream, self._left_sec(httpcore.ConnectTimeout)
         sock = stream.get_extra_info("socket")
@@ -196,8 +187,8 @@ class Wire(httpcore.NetworkBackend, httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What came, once something has; b"" at the end."""
-        data = self.incoming.pending or self._stream.read(max_bytes, self._left_sec(httpcore.ReadTimeout))
-        return self.incoming.hand_over(data)
+        data = self.pending or self._stream.read(max_bytes, self._left_sec(httpcore.ReadTimeout))
+        return self.hand_over(data)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Sends some bytes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any, TypeVar
 
 import httpcore
@@ -13,7 +12,7 @@ from facade._exchange import Ask, Pause, Reply, exchange
 from facade._http import Answer, as_httpx, make_request
 from facade._network_async import AsyncCancelToken, AsyncWire, async_pause, home, settle
 from facade._options import Settings
-from facade._route import KEEP_SEC, Route
+from facade._route import Route
 from facade.errors import APIError, ConfigurationError
 
 T = TypeVar("T")
@@ -28,12 +27,10 @@ class AsyncConnection:
     Attributes:
         wire: what it goes over: its time limit, and how it is dropped
         http: httpcore's part of it
-        idle_since: when it was released last
     """
 
     def __init__(self, route: Route) -> None:
         self.route = route
-        self.idle_since = 0.0
         self.wire = AsyncWire()
         self.http: Any = None
         if route.transport is None:
@@ -45,13 +42,12 @@ class AsyncConnection:
             self.wire.has_sent = True
             given = await self.route.transport.handle_async_request(as_httpx(request, self.wire.bound[0]))
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
-        self.wire.incoming.answer_begins()
         return await self.http.handle_async_request(request)
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
         is_idle: bool = self.http is not None and self.http.is_idle()
-        return is_idle and self.wire.incoming.is_at_end and not self.wire.is_aborted
+        return is_idle and self.wire.is_at_end and not self.wire.is_aborted
 
 
 class AsyncPool:
@@ -94,7 +90,7 @@ class AsyncPool:
             connection.wire.close()
         else:
             connection = AsyncConnection(route)
-        connection.wire.has_sent = False
+        connection.wire.begin()
         self._busy.add(connection)
         if self.is_closed:  # in this very moment, by another thread, which may not have seen this connection
             connection.wire.abort()
@@ -112,10 +108,9 @@ class AsyncPool:
         if not (keep and is_ours and connection.may_be_kept()):
             connection.wire.close()
             return
-        connection.idle_since = now = time.monotonic()
         self._idle.append(connection)
         with contextlib.suppress(IndexError):  # as above
-            while self._idle[0].idle_since < now - KEEP_SEC:
+            while len(self._idle) > 1 and self._idle[0].http.has_expired():
                 self._idle.pop(0).wire.close()
         if self.is_closed:  # as in `acquire`
             self.close_idle()
@@ -181,7 +176,7 @@ class AsyncPool:
                         token.watch(wire)
                     response = await connection.send(make_request(call, settings, credentials))
                     answer = Answer(ask, settings, redact, response.status, response.headers)
-                    wire.incoming.body_begins(answer.headers)
+                    wire.body_begins(answer.headers)
                     if call.is_stream and answer.is_event_stream:
                         opened = AsyncOpenStream(self, connection, response.stream, answer)
                         return answer.reply(opened)

@@ -158,4 +158,4 @@ def outside_stacklevel() -> int:
     frame, level = inspect.currentframe(), 0
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "facade":
         frame, level = frame.f_back, level + 1
-    return max(level, 1)
+    return level

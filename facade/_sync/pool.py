@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any, TypeVar
 
 import httpcore
@@ -14,7 +13,7 @@ from facade._exchange import Ask, Pause, Reply, exchange
 from facade._http import Answer, as_httpx, make_request
 from facade._network_sync import CancelToken, Wire, home, pause, settle
 from facade._options import Settings
-from facade._route import KEEP_SEC, Route
+from facade._route import Route
 from facade.errors import APIError, ConfigurationError
 
 T = TypeVar("T")
@@ -29,12 +28,10 @@ class Connection:
     Attributes:
         wire: what it goes over: its time limit, and how it is dropped
         http: httpcore's part of it
-        idle_since: when it was released last
     """
 
     def __init__(self, route: Route) -> None:
         self.route = route
-        self.idle_since = 0.0
         self.wire = Wire()
         self.http: Any = None
         if route.transport is None:
@@ -46,13 +43,12 @@ class Connection:
             self.wire.has_sent = True
             given = self.route.transport.handle_request(as_httpx(request, self.wire.bound[0]))
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
-        self.wire.incoming.answer_begins()
         return self.http.handle_request(request)
 
     def may_be_kept(self) -> bool:
         """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
         is_idle: bool = self.http is not None and self.http.is_idle()
-        return is_idle and self.wire.incoming.is_at_end and not self.wire.is_aborted
+        return is_idle and self.wire.is_at_end and not self.wire.is_aborted
 
 
 class Pool:
@@ -95,7 +91,7 @@ class Pool:
             connection.wire.close()
         else:
             connection = Connection(route)
-        connection.wire.has_sent = False
+        connection.wire.begin()
         self._busy.add(connection)
         if self.is_closed:  # in this very moment, by another thread, which may not have seen this connection
             connection.wire.abort()
@@ -113,10 +109,9 @@ class Pool:
         if not (keep and is_ours and connection.may_be_kept()):
             connection.wire.close()
             return
-        connection.idle_since = now = time.monotonic()
         self._idle.append(connection)
         with contextlib.suppress(IndexError):  # as above
-            while self._idle[0].idle_since < now - KEEP_SEC:
+            while len(self._idle) > 1 and self._idle[0].http.has_expired():
                 self._idle.pop(0).wire.close()
         if self.is_closed:  # as in `acquire`
             self.close_idle()
@@ -180,7 +175,7 @@ class Pool:
                         token.watch(wire)
                     response = connection.send(make_request(call, settings, credentials))
                     answer = Answer(ask, settings, redact, response.status, response.headers)
-                    wire.incoming.body_begins(answer.headers)
+                    wire.body_begins(answer.headers)
                     if call.is_stream and answer.is_event_stream:
                         opened = OpenStream(self, connection, response.stream, answer)
                         return answer.reply(opened)
