@@ -253,11 +253,16 @@ OPTIONS = {
 }
 
 
-def keep_secrets(options: Any) -> None:
-    """Hides the values of options that are secret, or may be: there is no such option."""
-    for name, value in options.items():
-        if value is not None and (name not in OPTIONS or OPTIONS[name].is_secret):
-            options[name] = Secret(value)
+def take_in(method: str, options: Any, known: Iterable[str] = OPTIONS) -> None:
+    """Hides the values of options that are secret, or may be; then refuses as `refuse_unknown` does.
+
+    Args:
+        method, known: as of `refuse_unknown`
+        options: what the method was given, in a dict that its own frame holds too
+    """
+    secret = [name for name in options if name not in OPTIONS or OPTIONS[name].is_secret]
+    options.update({name: Secret(options[name]) for name in secret if options[name] is not None})
+    refuse_unknown(method, options, known)
 
 
 class Deferred:
@@ -283,9 +288,8 @@ def takes_options(described: _Init) -> _Init:
     @functools.wraps(described)
     def init(self: Any, api_key: Any = None, organization: Any = None, api_base: Any = None, **options: Any) -> None:
         options.update(api_key=api_key, organization=organization, api_base=api_base)
-        keep_secrets(options)
         del api_key  # from here on no traceback shows it
-        refuse_unknown(type(self).__name__, options, OPTIONS)
+        take_in(type(self).__name__, options)
         self._start(Settings.resolve(options))
 
     return cast(_Init, init)
@@ -305,8 +309,7 @@ def configure(**options: Any) -> None:
         TypeError: there is no such option.
         ConfigurationError, ValueError, TypeError: one is out of its range; then none is set.
     """
-    keep_secrets(options)
-    refuse_unknown("facade.configure", options, OPTIONS)
+    take_in("facade.configure", options)
     _configured.update({name: None if value is None else _checked(name, value) for name, value in options.items()})
 
 

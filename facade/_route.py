@@ -60,16 +60,17 @@ class Route(NamedTuple):
         """
         import httpcore
 
-        is_https: bool = self.scheme == b"https"
+        context = None
+        if self.scheme == b"https":
+            context = _made(self.verify) if isinstance(self.verify, bool) else self.verify
         made_by = pool(
-            ssl_context=(_made(self.verify) if isinstance(self.verify, bool) else self.verify) if is_https else None,
+            ssl_context=context,
             proxy=None if self.proxy is None else httpcore.Proxy(*self.proxy.described.reveal()),
             keepalive_expiry=KEEP_SEC,
             network_backend=network,
         )
-        return made_by.create_connection(
-            httpcore.Origin(self.scheme, self.host, self.port or (443 if is_https else 80))
-        )
+        url = httpcore.URL(scheme=self.scheme, host=self.host, port=self.port, target=b"")
+        return made_by.create_connection(url.origin)
 
 
 @cache

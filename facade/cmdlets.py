@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
 from facade._answers import Page
 from facade._arguments import MessageLike, Order, RunLike, ThreadLike, is_one, run_key, thread_key
 from facade._auth import ApiKey, AuthType
-from facade._options import LimitOptions, Settings, keep_secrets, option, parameters, refuse_unknown
+from facade._options import LimitOptions, Settings, option, parameters, refuse_unknown, take_in
 from facade._sync.client import Client, outside_stacklevel
 from facade._sync.walks import Walk
 from facade.errors import MoreDataWarning
@@ -87,8 +87,7 @@ def _shared_pool() -> Pool:
 def make_client(cmdlet: Callable[..., Any], given: CmdletOptions, known: Iterable[str] = ()) -> Client:
     """A client on the connections that all calls share; they hold no key. An error names what else is `known`."""
     client = given.pop("client", None)
-    keep_secrets(given)  # the caller's frame holds this dict
-    refuse_unknown(cmdlet.__name__, given, {*parameters(cmdlet), *known})
+    take_in(cmdlet.__name__, given, {*parameters(cmdlet), *known})
     if client is not None:
         refuse_unknown(cmdlet.__name__, given, LimitOptions.__annotations__)
         return client.with_options(**cast(LimitOptions, given))

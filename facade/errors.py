@@ -117,7 +117,7 @@ class APIStatusError(APIError):
 
     @property
     def may_go_on(self) -> bool:
-        return self.status_code == 429 or not 400 <= self.status_code < 500  # asking again gets the same answer
+        return self.status_code == 429 or self.status_code // 100 != 4  # else asking again gets the same answer
 
     def __str__(self) -> str:
         request = f" (request id {self.request_id})" if self.request_id else ""
