@@ -6,8 +6,10 @@ import inspect
 import typing
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from wire import (
     EMPTY,
@@ -140,6 +142,18 @@ class TestCmdlets:
         facade.get_thread_run("thread_1", "run_1", api_base=server.url, timeout_sec=5, max_retry_count=1)
         assert server.connections == 1
         assert [request.headers["authorization"][7:] for request in server.requests] == ["sk-a", "sk-b", "sk-a", KEY]
+
+    def test_certificates_of_the_environment(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        """They share them too where a variable names the certificates to trust, and part them where it changes."""
+        server = serve(RUN)
+        monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+        for _ in range(3):
+            facade.get_thread_run("thread_1", "run_1", api_base=server.url)
+        assert server.connections == 1
+        monkeypatch.setenv("SSL_CERT_DIR", str(Path(certifi.where()).parent))
+        monkeypatch.delenv("SSL_CERT_FILE")
+        facade.get_thread_run("thread_1", "run_1", api_base=server.url)
+        assert server.connections == 2
 
     def test_options(self, serve: Serve) -> None:
         """Retries, organization, auth, query and headers are the cmdlets' too."""

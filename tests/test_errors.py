@@ -121,6 +121,11 @@ class TestRequest:
     def test_made_by_hand(self) -> None:
         """An error that a caller's own test makes has no request."""
         assert (facade.APIError("x").method, facade.APIError("x").path, str(facade.APIError("x"))) == (None, None, "x")
+        assert (facade.APIError("x").sent, facade.APIError("x").attempts) == (True, 0)
+
+    def test_collected(self) -> None:
+        """Errors can be kept in sets and as keys, each as itself."""
+        assert len({facade.NotFoundError("x"), facade.NotFoundError("x"), facade.APIError("x")}) == 3
 
 
 class TestSent:
@@ -217,6 +222,15 @@ class TestGoingOn:
         """A server that failed may be asked again from there."""
         _, failure = read_all(api.client(serve(answer(a_page(runs(2), True)), error(500))).runs.all("thread_1"))
         assert "run_2" in str(failure)
+
+    @pytest.mark.parametrize(
+        ("status", "advised"), [(302, True), (399, True), (400, False), (404, False), (429, True), (499, False)]
+    )
+    def test_after_a_refusal(self, api: Api, serve: Serve, status: int, advised: bool) -> None:
+        """Where the request itself is refused, asking again would get the same answer."""
+        _, failure = read_all(api.client(serve(answer(a_page(runs(2), True)), error(status))).runs.all("thread_1"))
+        assert isinstance(failure, facade.APIStatusError)
+        assert ("go on with after='run_2'" in str(failure)) is advised
 
 
 EVIL = "run_\r\n2026-01-01 ERROR forged\x1b[2J\x9b31m\u2028\u202e\x00end"

@@ -110,6 +110,25 @@ class TestUnknownOptions:
         client = api.client("http://127.0.0.1:1")
         assert "client" in refusal(lambda: METHODS["runs.get"](client, base_url="x")).lower()
 
+    @pytest.mark.parametrize("method", METHODS)
+    def test_among_others(self, api: Api, method: str) -> None:
+        """It is found behind options that there are."""
+        client = api.client("http://127.0.0.1:1")
+        assert "'timeout'" in refusal(lambda: METHODS[method](client, deadline_sec=5, timeout=5))
+
+    @pytest.mark.parametrize(
+        ("given", "meant"),
+        [
+            ("api_version", 'additional_query={"api-version": …}'),
+            ("extra_headers", "additional_headers"),
+            ("http_client", "transport"),
+            ("azure_endpoint", "api_base"),
+        ],
+    )
+    def test_words_of_other_libraries(self, given: str, meant: str) -> None:
+        """What others call an option is answered with ours."""
+        assert f"did you mean {meant}?" in refusal(lambda: facade.Client(KEY, **{given: "x"}))
+
     def test_nothing_like_it(self, api: Api) -> None:
         """Where nothing is like it, the options that there are are listed."""
         client = api.client("http://127.0.0.1:1")

@@ -44,6 +44,7 @@ THREADS: dict[str, Any] = {
     "mapping of a run": a_run(),
     "object of a thread": Thing(id="thread_1", object="thread"),
     "object with a thread_id": Thing(id="msg_1", thread_id="thread_1"),
+    "object with a thread_id alone": Thing(thread_id="thread_1"),
     "run": facade.Run.from_dict(a_run()),
     "step": facade.RunStep.from_dict(a_step()),
 }
@@ -66,6 +67,7 @@ RUNS: dict[str, Any] = {
     "mapping with an id": {"id": "run_1", "thread_id": "thread_1"},
     "object of a run": Thing(id="run_1", thread_id="thread_1", object="thread.run"),
     "object with both ids": Thing(id="msg_1", run_id="run_1", thread_id="thread_1"),
+    "object with both ids alone": Thing(run_id="run_1", thread_id="thread_1"),
     "run": facade.Run.from_dict(a_run()),
     "step": facade.RunStep.from_dict(a_step()),
 }
@@ -167,6 +169,41 @@ class TestPipeline:
         assert not server.requests
         client.steps.list(a_run(), thread_id="thread_1")
         assert paths(server) == ["/threads/thread_1/runs/run_1/steps"]
+
+    def test_thread_beside_a_run(self, api: Api, serve: Serve) -> None:
+        """The thread of a run that does not say it may be an id, a thread, or what has a thread_id."""
+        server = serve(EMPTY)
+        client = api.client(server)
+        for run in ("run_1", {"run_id": "run_1"}, Thing(run_id="run_1"), {"id": "run_1", "object": "thread.run"}):
+            for thread in ("thread_1", THREADS["mapping of a thread"], Thing(thread_id="thread_1")):
+                client.steps.list(run, thread_id=thread)
+        assert set(paths(server)) == {"/threads/thread_1/runs/run_1/steps"}
+
+    @pytest.mark.parametrize(
+        ("run", "words"),
+        [
+            ("run_1", "give thread_id"),
+            ({"run_id": "run_1"}, "give thread_id"),
+            ({"thread_id": "thread_1"}, "no run"),
+            ("thread_1", "id of a thread"),
+            (5, "a run_id and thread_id, not int"),
+        ],
+    )
+    def test_advice(self, api: Api, run: Any, words: str) -> None:
+        """What is missing, or given in the wrong place, is said."""
+        with pytest.raises((ValueError, TypeError), match=words):
+            api.client("http://127.0.0.1:1").steps.list(run)
+
+    @pytest.mark.parametrize("given", ["run_1", {"id": "run_1"}, 5, None])
+    def test_refresh_of_an_id(self, api: Api, given: Any) -> None:
+        """What does not know where it belongs is not refreshed: the error says what does it with an id."""
+        client = api.client("http://127.0.0.1:1")
+        for refresh, instead in (
+            (client.messages.refresh, "get.thread, message_id"),
+            (client.steps.refresh, "get.run"),
+        ):
+            with pytest.raises(TypeError, match=instead):
+                refresh(given)
 
     def test_steps_of_all_runs(self, api: Api, serve: Serve) -> None:
         """`steps.all(runs.all(thread))` gives every step of every run, grouped, in order."""

@@ -10,9 +10,10 @@ import pickle
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from html import escape
 from types import FunctionType, ModuleType, TracebackType
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
@@ -37,6 +38,7 @@ from wire import (
 )
 
 import facade
+from facade._auth import Secret, also_redacting, redactor
 
 SECRET = 'sk-Q7"x\\/+=%zz secret&<'
 """A key that JSON, addresses and reprs each spell in a way of their own."""
@@ -366,6 +368,22 @@ QUIET_FAILURES: dict[str, Script] = {
 def tells(failure: BaseException, *secrets: str) -> list[str]:
     """Which of some secrets a failure tells."""
     return [secret for secret in secrets if shows(told(failure), secret)]
+
+
+def test_every_spelling_is_blanked() -> None:
+    """A secret is blanked whole, as addresses, forms, JSON, reprs and HTML spell it too, and beside a longer one."""
+    spelt = {*spellings(SECRET), quote_plus(SECRET), escape(SECRET)}
+    assert len(spelt) == 7
+    for redact in (redactor(SECRET), redactor(SECRET[:8], SECRET), also_redacting(redactor(PLAIN), (SECRET,))):
+        assert [redact(f"<{each}>") for each in spelt] == ["<***>"] * 7
+
+
+def test_secrets_that_are_the_same() -> None:
+    """Two secrets are equal where what they hold is: by it connections through proxies are kept apart."""
+    assert Secret("dough") == Secret("dough")
+    assert Secret("dough") != Secret("crust")
+    assert Secret("crust") != Secret("dough")
+    assert Secret("dough") != "dough"
 
 
 class TestOtherSecrets:
