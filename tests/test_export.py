@@ -379,6 +379,37 @@ class TestGoingOn:
         assert isinstance(report.errors["thread_x"], facade.NotFoundError)
         assert (list(report.errors), report.runs, report.complete) == (["thread_x"], 3, False)
 
+    def test_a_thread_of_which_nothing_is_here_is_forgotten(self, serve: Serve, client_of: Clients, to: Path) -> None:
+        """A mistyped id counts until it is struck out; whatever is here stays, and of several given so do all."""
+        client = client_of(serve(library(lists())))
+        for threads in (["thread_x", "thread_y", "thread_1"], ["thread_1"]):
+            assert not archive.export(client, threads, to).complete
+        for refused in (["thread_x", "thread_1"], "thread_z"):
+            with pytest.raises(ValueError, match="nothing is struck out"):
+                archive.forget(to, refused)
+        assert set(archive.verify(to).errors) == {"thread_x", "thread_y"}
+        archive.forget(to, {"thread_id": "thread_x"})
+        archive.forget(to, ["thread_y"])
+        report = archive.verify(to)
+        assert (report.errors, report.complete, report.threads, report.runs) == ({}, True, 1, 3)
+        assert not archive.export(client, "thread_x", to).complete
+
+    def test_a_thread_that_was_never_read_is_forgotten(self, client_of: Clients, to: Path) -> None:
+        """So is one that an export broke off before it had anything of it."""
+        with pytest.raises(facade.APITimeoutError):
+            archive.export(client_of(refused_url(), deadline_sec=0.1), "thread_x", to)
+        assert not archive.verify(to).complete
+        with Store(to) as store, store.transaction():
+            store.set_meta("export_state", "ended")
+        archive.forget(to, "thread_x")
+        assert archive.verify(to).complete
+
+    def test_only_an_archive_is_made_to_forget(self, to: Path) -> None:
+        """A file that is not there is not made."""
+        with pytest.raises(archive.DamagedError):
+            archive.forget(to, "thread_x")
+        assert not to.exists()
+
     def test_another_server_is_refused_without_merge(self, serve: Serve, client_of: Clients, to: Path) -> None:
         """The archive remembers each that it was filled from."""
         one, other = serve(library(lists())), serve(library(lists("thread_2")))

@@ -5,6 +5,7 @@ archive.export_many(threads, to="folder", executor=pool)    the same by many wor
 archive.join("folder", "archive.db")    these files as one
 archive.client("archive.db")    a `facade.Client` that reads the file
 archive.verify("archive.db")    what is in it, and whether it is whole
+archive.forget("archive.db", "thread_abd")    strikes out a thread of which nothing is here
 archive.thread_ids("archive.db")    the ids of its threads
 archive.frame("archive.db", "runs")    a table of it as a data frame: of pandas, polars or Arrow
 archive.to_parquet("archive.db", "folder")    its tables as Parquet files
@@ -15,7 +16,7 @@ archive.to_conversations("archive.db", "folder")    its threads as items for Ope
 from __future__ import annotations
 
 from facade.archive._errors import BusyError, DamagedError
-from facade.archive._export import export
+from facade.archive._export import export, forget
 from facade.archive._going_on import Conversations, to_conversations, to_jsonl
 from facade.archive._many import export_many
 from facade.archive._report import Report
@@ -34,6 +35,7 @@ __all__ = [
     "client",
     "export",
     "export_many",
+    "forget",
     "frame",
     "join",
     "thread_ids",

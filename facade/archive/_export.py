@@ -95,7 +95,7 @@ def export(
     if client._pool.is_closed:
         raise RuntimeError("this client is closed; make a new one")
     limits, settings = client._settings.limits, unblocking(client._settings)
-    thread_ids = list(dict.fromkeys(map(thread_key, [threads] if is_one(threads) else threads)))
+    thread_ids = list(each_once(threads))
     wanted = include_values(include)
     rate = Rate(check_concurrency("concurrency", concurrency), check_rate("max_rate", max_rate), _reader.jitter)
     with _as_ours(to), writer_lock(to), Store(to) as store:
@@ -146,6 +146,43 @@ def export(
     if plan.listing_error is not None:
         raise plan.listing_error
     return report
+
+
+def each_once(threads: Any) -> Iterator[str]:
+    """The ids of one thread or of many, in any form, as they are needed; what comes twice comes once."""
+    known: set[str] = set()
+    for thread_id in map(thread_key, [threads] if is_one(threads) else threads):
+        if thread_id not in known:
+            known.add(thread_id)
+            yield thread_id
+
+
+def forget(path: str | os.PathLike[str], threads: Any) -> None:
+    """Strike out threads of which nothing is in an archive: those whose ids were mistyped, or that were gone already.
+
+    Whoever asked for one has it among the `errors` until then, and the archive is not `complete`. An export that names
+    one again asks for it again.
+
+    Args:
+        path: the archive
+        threads: ids, threads, or anything with a `thread_id`; one or an iterable of them
+
+    Raises:
+        ValueError: something of one is here, which stays, or the archive has never heard of it; then none is struck
+            out.
+        BusyError: an export is writing into the file.
+        DamagedError: the file is no archive, or not there.
+    """
+    thread_ids = list(each_once(threads))
+    with Store(path, read_only=True):  # it is not made where it is missing
+        pass
+    with _as_ours(path), writer_lock(path), Store(path) as store, store.transaction():
+        for thread_id in thread_ids:
+            if not store.forget(thread_id):
+                raise ValueError(
+                    f"nothing is struck out: {thread_id!r} was never asked for, or something of it is in"
+                    f" {os.fspath(path)!r}, and stays"
+                )
 
 
 def _so_far(

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import facade
-from facade._arguments import include_values, is_one, thread_key
+from facade._arguments import include_values
 from facade._options import check_concurrency, number_check
 from facade._version import __version__
-from facade.archive._export import check_rate, export
+from facade.archive._export import check_rate, each_once, export
 from facade.archive._report import Report
 from facade.archive._shards import FORMAT
 from facade.archive._store import Store
@@ -139,16 +139,7 @@ def export_many(
 
 
 def _chunks(threads: Any, size: int) -> Iterator[tuple[str, ...]]:
-    known: set[str] = set()
-
-    def each() -> Iterator[str]:
-        for thread in [threads] if is_one(threads) else threads:
-            thread_id = thread_key(thread)
-            if thread_id not in known:
-                known.add(thread_id)
-                yield thread_id
-
-    ids = each()
+    ids = each_once(threads)
     while chunk := tuple(islice(ids, size)):
         yield chunk
 

@@ -34,12 +34,14 @@ from facade.archive._schema import digest, seal
 Order = Literal["asc", "desc"]
 State = Literal["open", "complete", "absent", "failed"]
 
-# A thread that could not be read, and of which nothing else is here either, is unknown to readers: it is not empty.
-_IS_HERE = (
-    "(state <> 'failed' OR json IS NOT NULL"
+_HAS_OBJECTS = (
+    "(json IS NOT NULL"
     " OR EXISTS (SELECT 1 FROM runs WHERE thread_id = threads.id)"
     " OR EXISTS (SELECT 1 FROM messages WHERE thread_id = threads.id))"
 )
+
+# A thread that could not be read, and of which nothing else is here either, is unknown to readers: it is not empty.
+_IS_HERE = f"(state <> 'failed' OR {_HAS_OBJECTS})"
 
 
 class StoredObject(NamedTuple):
@@ -287,6 +289,20 @@ class Store:
             (*values, seal(*values)),
         )
 
+    def forget(self, thread_id: str) -> bool:
+        """Remove what is noted of a thread of which nothing is here, within a `transaction`; whether it was such a one.
+
+        It was asked for, and has not been read, or could not be.
+        """
+        bare = f"SELECT 1 FROM threads WHERE id = ? AND state IN ('open', 'failed') AND NOT {_HAS_OBJECTS}"
+        if not self.rows(bare, thread_id):
+            return False
+        for table, column in (("lists", "thread_id"), ("threads", "id")):
+            rows = f"FROM {table} WHERE {column} = ?"
+            self.rows(f"UPDATE counts SET count = count - (SELECT count(*) {rows}) WHERE name = ?", thread_id, table)
+            self.rows(f"DELETE {rows}", thread_id)
+        return True
+
     def set_meta(self, name: str, value: str) -> None:
         """Keep a fact about the archive as a whole, such as the `api_base` that it was filled from."""
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (name, value, seal(name, value)))
@@ -299,7 +315,7 @@ class Store:
         return rows[0][0] if rows else None
 
     def counts(self) -> dict[str, int]:
-        """How many rows each table of objects has ever been given, by its name; none is ever removed."""
+        """How many rows each table of objects was given, by its name; what was forgotten does not count."""
         return dict.fromkeys(_schema.KINDS, 0) | dict(self.rows("SELECT name, count FROM counts"))
 
     def list_state(self, kind: ListKind, thread_id: str, run_id: str = "") -> ListState:
