@@ -127,7 +127,8 @@ class TestUnknownOptions:
     )
     def test_words_of_other_libraries(self, given: str, meant: str) -> None:
         """What others call an option is answered with ours."""
-        assert f"did you mean {meant}?" in refusal(lambda: facade.Client(KEY, **{given: "x"}))
+        make: Callable[..., Any] = facade.Client
+        assert f"did you mean {meant}?" in refusal(lambda: make(KEY, **{given: "x"}))
 
     def test_nothing_like_it(self, api: Api) -> None:
         """Where nothing is like it, the options that there are are listed."""
