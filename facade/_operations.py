@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from facade._answers import Page, read_object, read_page
+from facade._answers import M, Page, read_object, read_page
 from facade._arguments import PageQuery, RunKey
 from facade._exchange import Call, Reply
 from openai_thread_runs_api import models
@@ -41,62 +41,58 @@ class Operation(NamedTuple):
     cmdlet: str | None = None
 
 
-def _call(request: dict[str, Any], read: Callable[[Reply], T]) -> Call[T]:
+def _call(request: dict[str, Any], read: Callable[[type[M], Reply], T], model: type[M]) -> Call[T]:
     query: list[tuple[str, str]] = []
     for name, value in request.get("params", {}).items():
         for item in value if isinstance(value, list) else (value,):
             query.append((name, str(item)))
-    return Call(request["method"].upper(), request["url"], tuple(query), read)
+    return Call(request["method"].upper(), request["url"], tuple(query), partial(read, model))
 
 
 def get_run(thread_id: str, run_id: str) -> Call[models.RunObject]:
     """One run."""
-    return _call(api.get_run._get_kwargs(thread_id, run_id), partial(read_object, models.RunObject))
+    return _call(api.get_run._get_kwargs(thread_id, run_id), read_object, models.RunObject)
 
 
 def list_runs(thread_id: str, page: PageQuery) -> Call[Page[models.RunObject]]:
     """One page of a thread's runs."""
-    return _call(api.list_runs._get_kwargs(thread_id, **page), partial(read_page, models.RunObject))
+    return _call(api.list_runs._get_kwargs(thread_id, **page), read_page, models.RunObject)
 
 
 def get_run_step(run: RunKey, step_id: str, include: Include) -> Call[models.RunStepObject]:
     """One run step."""
-    request = api.get_run_step._get_kwargs(*run, step_id, include=[*include])
-    return _call(request, partial(read_object, models.RunStepObject))
+    return _call(api.get_run_step._get_kwargs(*run, step_id, include=[*include]), read_object, models.RunStepObject)
 
 
 def list_run_steps(run: RunKey, page: PageQuery, include: Include) -> Call[Page[models.RunStepObject]]:
     """One page of a run's steps."""
-    request = api.list_run_steps._get_kwargs(*run, **page, include=[*include])
-    return _call(request, partial(read_page, models.RunStepObject))
+    return _call(api.list_run_steps._get_kwargs(*run, **page, include=[*include]), read_page, models.RunStepObject)
 
 
 def get_message(thread_id: str, message_id: str) -> Call[models.MessageObject]:
     """One message."""
-    return _call(api.get_message._get_kwargs(thread_id, message_id), partial(read_object, models.MessageObject))
+    return _call(api.get_message._get_kwargs(thread_id, message_id), read_object, models.MessageObject)
 
 
 def list_messages(thread_id: str, page: PageQuery, run_id: str | None) -> Call[Page[models.MessageObject]]:
     """One page of a thread's messages; those of one run where `run_id` is given."""
-    from openai_thread_runs_api.types import UNSET
-
-    request = api.list_messages._get_kwargs(thread_id, **page, run_id=run_id or UNSET)
-    return _call(request, partial(read_page, models.MessageObject))
+    ask = partial(api.list_messages._get_kwargs, thread_id, **page)
+    return _call(ask(run_id=run_id) if run_id else ask(), read_page, models.MessageObject)
 
 
 def get_thread(thread_id: str) -> Call[models.ThreadObject]:
     """One thread."""
-    return _call(api.get_thread._get_kwargs(thread_id), partial(read_object, models.ThreadObject))
+    return _call(api.get_thread._get_kwargs(thread_id), read_object, models.ThreadObject)
 
 
 def list_threads(page: PageQuery) -> Call[Page[models.ThreadObject]]:
     """One page of the threads, where the server lists them."""
-    return _call(api.list_threads._get_kwargs(**page), partial(read_page, models.ThreadObject))
+    return _call(api.list_threads._get_kwargs(**page), read_page, models.ThreadObject)
 
 
 def get_assistant(assistant_id: str) -> Call[models.AssistantObject]:
     """One assistant."""
-    return _call(api.get_assistant._get_kwargs(assistant_id), partial(read_object, models.AssistantObject))
+    return _call(api.get_assistant._get_kwargs(assistant_id), read_object, models.AssistantObject)
 
 
 def create_run(thread_id: str, body: bytes, include: Include) -> Call[models.RunObject]:
@@ -112,9 +108,8 @@ def create_thread_and_run(body: bytes) -> Call[models.RunObject]:
 
 def modify_run(run: RunKey, body: bytes) -> Call[models.RunObject]:
     """Changes a run's metadata."""
-    return _write(
-        api.modify_run._get_kwargs(*run, body=models.ModifyRunRequest.from_dict({})), body, is_repeatable=True
-    )
+    made = models.ModifyRunRequest.from_dict({})
+    return _write(api.modify_run._get_kwargs(*run, body=made), body, is_repeatable=True)
 
 
 def cancel_run(run: RunKey) -> Call[models.RunObject]:
@@ -130,8 +125,7 @@ def submit_tool_outputs(run: RunKey, body: bytes) -> Call[models.RunObject]:
 
 def _write(request: dict[str, Any], body: bytes, is_repeatable: bool = False) -> Call[models.RunObject]:
     """A call that changes something: whether it may be sent twice is said here, and nowhere else."""
-    call = _call(request, partial(read_object, models.RunObject))
-    return call._replace(body=body, is_repeatable=is_repeatable)
+    return _call(request, read_object, models.RunObject)._replace(body=body, is_repeatable=is_repeatable)
 
 
 def polled(call: Call[T]) -> Call[tuple[T, Mapping[str, str]]]:

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from facade._answers import Page, name_in
 from facade._arguments import is_sendable
-from facade._exchange import Call, Deadline
-from facade.errors import APIError, APITimeoutError, PaginationError
+from facade._exchange import Call
+from facade.errors import APIError, PaginationError
 
 T = TypeVar("T")
 
@@ -229,13 +229,3 @@ class Window(Generic[T]):
             self._has_ended, self._is_closed, self._error = True, True, None
             self._lists, self._arrivals = deque(), deque()
         self._wake()
-
-    def _late(self, deadline: Deadline) -> APIError:
-        """The error of a walk whose `deadline_sec` passed while a page was on its way."""
-        error = APITimeoutError(
-            f"the next page did not come in time for the whole walk (deadline_sec={deadline.total_sec:g}); "
-            "allow more time, or go on from where it stopped"
-        )
-        error.attempts = 1
-        with self._lock:
-            return self._lists[0].locate(error) if self._lists else error

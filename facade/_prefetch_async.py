@@ -40,13 +40,8 @@ class AsyncPrefetch(Window[T]):
                 self._feeder = self._spawn(self._feed_aside(self._items))
             if items is not None or self._is_over:
                 return items
-            with deadline if self._lists else NO_DEADLINE as running:
-                left = running.remaining_sec()
-                try:
-                    async with asyncio.timeout(None if left > 1e9 else left):
-                        await self._changed.wait()
-                except TimeoutError:
-                    raise self._late(deadline) from None
+            with deadline if self._lists else NO_DEADLINE:  # each attempt heeds it
+                await self._changed.wait()
 
     def _wake(self) -> None:
         self._changed.set()

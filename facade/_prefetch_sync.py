@@ -75,12 +75,8 @@ class Prefetch(Window[T]):
                 _notify(self._has_room)
             if items is not None or self._is_over:
                 return items
-            with deadline if self._lists else NO_DEADLINE as running:
-                left = running.remaining_sec()
-                try:
-                    self._changes.get(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX))
-                except queue.Empty:
-                    raise self._late(deadline) from None
+            with deadline if self._lists else NO_DEADLINE:  # each attempt heeds it
+                self._changes.get()
 
     def _wake(self) -> None:
         _notify(self._changes)
