@@ -129,7 +129,7 @@ def test_limit(size: int) -> None:
         chunks = [stream[i : i + size] for i in range(0, len(stream), size)]
         assert len(parse(chunks, 100)) == (3 if line in (b"data: ", b"event: ") else 0)
         with pytest.raises(APIResponseError, match="larger than max_response_bytes=99"):
-            parse(chunks, 99)
+            parse((event[i : i + size] for i in range(0, len(event), size)), 99)
     with pytest.raises(APIResponseError):
         parse([b"data: 1\n"] * 20, 100)
 

@@ -331,6 +331,8 @@ def test_depth(depth: int, shape: str) -> None:
     else:
         with pytest.raises(facade.APIResponseError, match="deep"):
             gathered(*events)
+        with pytest.raises(facade.APIResponseError, match="deep"):
+            Gathering(ROOM).put(MESSAGE, [facade.Message.from_dict({"id": "msg_1", "y": json.loads(text)})])
 
 
 def test_empty_items_count() -> None:

@@ -151,6 +151,7 @@ class TestStory:
         assert stream.result().status == "completed"
         assert [step.id for step in stream.steps] == ["step_1"]
         assert stream.result().status == "completed"
+        assert repr(stream).endswith("RunStream(run='run_1', status='completed')")
 
     @pytest.mark.parametrize("size", [1, 2, 3, 50, 1000])
     def test_chunks(self, api: Api, serve: Serve, size: int) -> None:
@@ -512,6 +513,7 @@ class TestLeaving:
             pass
         assert until(lambda: server.open_connections == 0)
         stream = client.runs.stream("thread_1", "asst_1")
+        assert repr(stream).endswith("RunStream(run=None, status=None)")
         stream.close()
         stream.close()
         assert names(stream) == []

@@ -75,19 +75,18 @@ class Gathering:
             return data
         model = _model(kind, data)
         if kind == RUN:
-            self.run, self.is_over = model, self.is_over or model.status in AT_REST
+            self.run = model
+            self.is_over |= model.status in AT_REST
             with contextlib.suppress(TypeError, ValueError):  # it may leave out its thread, which others have told
                 self.key = run_key(model)
             return model
-        if _is_too_deep(data, MAX_DEPTH):
-            raise APIResponseError(f"an event of the stream is nested more than {MAX_DEPTH} deep")
         objects = self._held[whole]
         if kind == whole:
             objects[own_id] = _plain(data)
             if status in ("completed", "incomplete") and own_id not in self._told:  # of a server that sends no deltas
                 self.texts = _texts(data)
         else:
-            delta = _listed(data.get("delta"))
+            delta = _plain(_listed(data.get("delta")))
             _merge(objects.setdefault(own_id, {"id": own_id, "object": whole}), delta)
             self.texts = _texts(delta)
         if self.texts:
@@ -102,7 +101,11 @@ class Gathering:
         return model
 
     def put(self, kind: str, items: list[Any]) -> None:
-        """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind."""
+        """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind.
+
+        Raises:
+            APIResponseError: one is too deep.
+        """
         self._held[kind] = {
             name_in(item._json, "id") or number: _plain(item._json) for number, item in enumerate(items)
         }
@@ -135,7 +138,7 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool = False) ->
 
     Args:
         old: what was gathered: lists that a delta was merged into are `_Items`, texts that were appended to `StringIO`
-        delta: what has changed
+        delta: what has changed, given away
         in_item: whether it is, or is in, an item told by its index: only there texts are appended
     """
     for key, new in delta.items():
@@ -148,33 +151,32 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool = False) ->
             if not isinstance(now, _Items):
                 now = old[key] = _Items(enumerate(now if _are_objects(now) else ()))
             for item in new:
-                rest = dict(item)
-                _merge(now.setdefault(rest.pop("index"), {}), rest, True)
+                _merge(now.setdefault(item.pop("index"), {}), item, True)
         elif in_item and key in APPENDED and isinstance(now, (str, io.StringIO)) and isinstance(new, str | None):
             if isinstance(now, str):  # n pieces cost n, where adding each to a text would cost n²
                 old[key] = io.StringIO()
                 old[key].write(now)
             old[key].write(new or "")
         else:
-            old[key] = _plain(new)
+            old[key] = new
 
 
 def _are_objects(value: Any) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-def _is_too_deep(value: Any, room: int) -> bool:
-    """Whether a JSON value has more levels than there is room for."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return not room or any(_is_too_deep(item, room - 1) for item in inner)
+def _plain(value: Any, room: int = MAX_DEPTH) -> Any:
+    """The JSON value of what was gathered, or of what is to be; it shares nothing that merging changes.
 
-
-def _plain(value: Any) -> Any:
-    """The JSON value of what was gathered, or of what is to be; it shares nothing that merging changes."""
+    Raises:
+        APIResponseError: it has more levels than there is room for.
+    """
+    if not room:
+        raise APIResponseError(f"a step or message of the stream is nested more than {MAX_DEPTH} deep")
     if isinstance(value, io.StringIO):
         return value.getvalue()
     if isinstance(value, _Items):
         value = [item for _, item in sorted(value.items())]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {key: _plain(item, room - 1) for key, item in value.items()}
+    return [_plain(item, room - 1) for item in value] if isinstance(value, list) else value
