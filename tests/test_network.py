@@ -131,6 +131,14 @@ class TestAddresses:
             get_failure = failure_of(lambda: get(client))
         assert type(get_failure) is facade.APIConnectionError
         assert "name resolution" in str(get_failure)
+        assert "is the server running, and is api_base right?" in str(get_failure)
+
+    def test_closed_endpoint(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who still asks OpenAI's own endpoint, which is there no more, is told so."""
+        client = api.client("https://api.openai.com/v1")
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+            assert "OpenAI closed this endpoint" in str(failure_of(lambda: get(client)))
 
     def test_name_that_is_not_there(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         """A host that no resolver knows is an APIConnectionError."""
@@ -439,6 +447,7 @@ class TestProxies:
         server = serve(RUN)
         failure = failure_of(lambda: get(api.client(server, proxy=refused_url().removesuffix("/v1"))))
         assert type(failure) is facade.APIConnectionError
+        assert "is the proxy of proxy right?" in str(failure)
         assert not server.requests
 
     def test_tunnel_that_is_refused(self, api: Api, serve: Serve) -> None:
@@ -579,3 +588,4 @@ class TestCertificates:
         with talkative() as url:
             failure = failure_of(lambda: get(api.client(url, timeout_sec=5)))
         assert type(failure) is facade.APIConnectionError
+        assert "does it speak http:// only?" in str(failure)
