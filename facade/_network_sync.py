@@ -57,9 +57,8 @@ class CancelToken:
 
     def __init__(self) -> None:
         self._is_cancelled = False
-        self._cancelling: queue.SimpleQueue[None] = (
-            queue.SimpleQueue()
-        )  # a signal's exception leaves no lock of it locked
+        # A signal's exception leaves no lock of it locked.
+        self._cancelling: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._lock = threading.RLock()
         self._wire: Wire | None = None
 

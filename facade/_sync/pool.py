@@ -161,40 +161,35 @@ class Pool:
         call, answer, opened = ask.call, None, None
         keep = False
         connection = self.acquire(settings.route)
-        wire = connection.wire
+        wire, reset = connection.wire, redacting.set(None)
         try:
-            credentials = settings.auth.known()
-            if credentials is None:
-                with wire.time_limit(ask.limit()):
-                    credentials = _ask_for_key(settings)
+            credentials = settings.auth.known() or _ask_for_key(settings, wire.time_limit(ask.limit()))
             redact = also_redacting(credentials.redact, call.secrets) if call.secrets else credentials.redact
-            reset = redacting.set(redact)
-            try:
-                with wire.time_limit(ask.limit()):
-                    if token is not None:
-                        token.watch(wire)
-                    response = connection.send(make_request(call, settings, credentials))
-                    answer = Answer(ask, settings, redact, response.status, response.headers)
-                    wire.body_begins(answer.headers)
-                    if call.is_stream and answer.is_event_stream:
-                        opened = OpenStream(self, connection, response.stream, answer)
-                        return answer.reply(opened)
-                    try:
-                        for chunk in response.stream:
-                            if not answer.feed(chunk):
-                                break
-                    finally:
-                        response.stream.close()
-                    keep = True
-                return answer.reply()
-            finally:
-                redacting.reset(reset)
+            redacting.set(redact)
+            with wire.time_limit(ask.limit()):
+                if token is not None:
+                    token.watch(wire)
+                response = connection.send(make_request(call, settings, credentials))
+                answer = Answer(ask, settings, redact, response.status, response.headers)
+                wire.body_begins(answer.headers)
+                if call.is_stream and answer.is_event_stream:
+                    opened = OpenStream(self, connection, response.stream, answer)
+                    return answer.reply(opened)
+                try:
+                    for chunk in response.stream:
+                        if not answer.feed(chunk):
+                            break
+                finally:
+                    response.stream.close()
+                keep = True
+            return answer.reply()
         except Exception as error:
             problem = (answer or Answer(ask, settings, redact, 0, [])).failure(error, wire)
             if problem is None:
                 raise
             return problem
         finally:
+            redacting.reset(reset)
             if token is not None:
                 token.watch(None)
             if opened is None:
@@ -254,7 +249,8 @@ class OpenStream:
         self._stream.close()
 
 
-def _ask_for_key(settings: Settings) -> Credentials:
+def _ask_for_key(settings: Settings, limit: Any) -> Credentials:
     """The credentials of one attempt, with the key of now; only this frame ever holds the key in the clear."""
     ask: Any = settings.auth.secret.reveal()
-    return settings.auth.credentials(Secret(settle(ask(), "the callable given as api_key", ConfigurationError)))
+    with limit:
+        return settings.auth.credentials(Secret(settle(ask(), "the callable given as api_key", ConfigurationError)))
