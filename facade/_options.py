@@ -202,22 +202,17 @@ def _query(name: str, value: Any) -> list[tuple[str, str]]:
 
 
 def _headers(name: str, given: Secret) -> Secret:
-    if problem := _header_problem(given):
-        raise problem
+    if not isinstance(given.reveal(), Mapping):  # never in a local variable, which a traceback would show
+        raise TypeError("additional_headers is a mapping of names to values")
+    if not all(isinstance(header, str) and _HEADER_NAME.fullmatch(header) for header in given.reveal()):
+        raise ConfigurationError("additional_headers has a name that is no header's name")
+    for header in given.reveal():
+        if not isinstance(given.reveal()[header], str) or not is_visible(given.reveal()[header].strip()):
+            raise ConfigurationError(f"the value of {header} in additional_headers is not printable ASCII text")
     return Secret([(header, text.strip()) for header, text in given.reveal().items()])
 
 
-def _header_problem(given: Secret) -> Exception | None:
-    """What is wrong with headers; a function of its own, so that no traceback shows their values."""
-    value = given.reveal()
-    if not isinstance(value, Mapping):
-        return TypeError("additional_headers is a mapping of names to values")
-    for header, text in value.items():
-        if not isinstance(header, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header):
-            return ConfigurationError("additional_headers has a name that is no header's name")
-        if not isinstance(text, str) or not is_visible(text.strip()):
-            return ConfigurationError(f"the value of {header} in additional_headers is not printable ASCII text")
-    return None
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Option(NamedTuple):
