@@ -99,6 +99,7 @@ def _whole(lowest: int, highest: int, *other_kinds: type) -> Callable[[str, Any]
 check_limit = _whole(1, 100)
 check_concurrency = _whole(1, 64)
 check_turns = _whole(0, 1_000_000)
+check_count = number_check("a whole number, 1 or more", 1, math.inf, int)
 
 MAX_SEC = 1e9
 """A longer limit than a lifetime is none; clocks and sockets cannot count so far."""
@@ -241,7 +242,7 @@ OPTIONS = {
     "auth_type": Option("openai", _auth_type),
     "additional_query": Option(None, _query),
     "additional_headers": Option(None, _headers, is_secret=True),
-    "max_response_bytes": Option(64 * 1024 * 1024, _whole(1, 2**62)),
+    "max_response_bytes": Option(64 * 1024 * 1024, check_count),
     "verify": Option(True, check_verify),
     "proxy": Option(None, check_proxy, is_secret=True),
     "transport": Option(None, check_transport),
@@ -378,23 +379,13 @@ class Settings(NamedTuple):
         )
 
     def target(self, path: str, query: Iterable[tuple[str, str]]) -> bytes:
-        """What stands behind the host in a request's address; `additional_query` takes the place of the client's own.
-
-        Raises:
-            ValueError: it is longer than any server takes.
-        """
+        """What stands behind the host in a request's address; `additional_query` wins over what the client asks."""
         pairs = list(query)
         if self.query:
             given = {name for name, _ in self.query}
             pairs = [pair for pair in pairs if pair[0] not in given] + list(self.query)
         encoded = urlencode(pairs, quote_via=quote, safe="")
-        target = f"{self.prefix}{path}?{encoded}" if encoded else f"{self.prefix}{path}"
-        if len(target) > MAX_TARGET_LENGTH:
-            raise ValueError(f"{path[:80]}…: this address is too long to be sent; is additional_query right?")
-        return target.encode("ascii")
-
-
-MAX_TARGET_LENGTH = 65_536
+        return f"{self.prefix}{path}{'?' if encoded else ''}{encoded}".encode("ascii")
 
 
 def plain_http_host(settings: Settings) -> str | None:

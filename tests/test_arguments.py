@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,8 @@ from wire import (
     ids,
     paths,
 )
+
+import facade
 
 BAD_TIMES = [
     pytest.param(-1, ValueError, id="negative"),
@@ -142,6 +145,13 @@ class TestArguments:
         """A size that is no whole number above 0 is refused."""
         with pytest.raises((ValueError, TypeError), match="max_response_bytes"):
             api.client("http://127.0.0.1:1", max_response_bytes=value)
+
+    @pytest.mark.parametrize("value", [1, 2**70])
+    def test_good_max_response_bytes(self, api: Api, serve: Serve, value: int) -> None:
+        """Any size above 0 is taken."""
+        client = api.client(serve(answer(a_run())), max_response_bytes=value)
+        with pytest.raises(facade.APIResponseError) if value == 1 else contextlib.nullcontext():
+            client.runs.get("thread_1", "run_1")
 
     @pytest.mark.parametrize("name", ["additional_query", "additional_headers"])
     @pytest.mark.parametrize("value", ["a=b", [("a", "b")], 1], ids=repr)

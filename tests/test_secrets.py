@@ -378,6 +378,18 @@ def test_every_spelling_is_blanked() -> None:
         assert [redact(f"<{each}>") for each in spelt] == ["<***>"] * 7
 
 
+def test_short_texts_are_no_secrets(api: Api, serve: Serve) -> None:
+    """A key below four characters, or a header's value below eight, is left in a server's words, a longer one not."""
+    said = error(400, message="not with abc, abcd, version or versions")
+    for key, value, words in (
+        ("abc", "version", "abc, abcd, version or versions"),
+        ("abcd", "versions", "abc, ***, version or ***"),
+    ):
+        with pytest.raises(facade.BadRequestError) as caught:
+            api.client(serve(said), api_key=key, additional_headers={"x-v": value}).runs.get("thread_1", "run_1")
+        assert caught.value.message == f"not with {words}"
+
+
 def test_secrets_that_are_the_same() -> None:
     """Two secrets are equal where what they hold is: by it connections through proxies are kept apart."""
     assert Secret("dough") == Secret("dough")

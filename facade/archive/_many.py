@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import math
 import os
 import re
 import time
@@ -17,7 +16,7 @@ from uuid import uuid4
 
 import facade
 from facade._arguments import include_values
-from facade._options import check_concurrency, number_check
+from facade._options import check_concurrency, check_count
 from facade._version import __version__
 from facade.archive._export import check_rate, each_once, export
 from facade.archive._report import Report
@@ -25,7 +24,6 @@ from facade.archive._shards import FORMAT
 from facade.archive._store import Store
 from facade.archive._target import MANIFEST, Target, manifest_of, put_text, scratch, target_of
 
-_check_count = number_check("a whole number, 1 or more", 1, math.inf, int)
 _SHARD = re.compile(r"archives/[0-9a-f]{32}\.db")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -114,8 +112,8 @@ def export_many(
     """
     wanted = include_values(include)
     rate = check_rate("max_rate", max_rate)
-    _check_count("chunk_size", chunk_size)
-    _check_count("window", window)
+    check_count("chunk_size", chunk_size)
+    check_count("window", window)
     options = {"include": wanted, "messages": messages, "assistants": assistants, "files": files}
     options |= {"concurrency": check_concurrency("concurrency", concurrency)}
     options |= {"max_rate": None if rate is None else rate / window}
