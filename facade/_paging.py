@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import nullcontext
+from threading import RLock
 from typing import Any, Generic, TypeVar
 
 from facade._answers import Page, name_in
@@ -125,7 +125,9 @@ class Window(Generic[T]):
         self._most = 0
         self._error: BaseException | None = None
         self._has_ended = self._is_closed = False
-        self._lock: Any = nullcontext()
+        # A signal's exception may come anywhere in the caller's thread, and garbage collection may close a walk in any.
+        # Nobody waits while holding this lock, which is taken to touch the window.
+        self._lock = RLock()
 
     def _start(self, cursor: ListCursor[T]) -> None:
         """Begins to fetch a list's next page, which ends with `_arrived`; the lock is held."""
@@ -167,9 +169,9 @@ class Window(Generic[T]):
             self._lists.append(found)
             self._most = max(self._most, len(self._lists))
             return
-        self._has_ended = True
         if not isinstance(found, (StopIteration, StopAsyncIteration)):
             self._error = found
+        self._has_ended = True  # last: who sees it without the lock must see the error too
 
     def _arrived(self, cursor: ListCursor[T], page: list[T] | BaseException) -> None:
         """A list's next page has come; or the error for which it has not."""

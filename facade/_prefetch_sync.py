@@ -50,10 +50,7 @@ class Prefetch(Window[T]):
         super().__init__(make, many, fetch, size, in_order)
         self._process = os.getpid()
         self._is_fed_aside = not isinstance(many, Collection)
-        # A signal's exception may come anywhere in the caller's thread, and would leave the lock of a Condition or an
-        # Event locked; and garbage collection may close a walk anywhere. Nobody waits while holding this lock, which is
-        # taken to touch the window: whoever waits does so for a queue.
-        self._lock = threading.RLock()
+        # Whoever waits does so for a queue: a signal's exception leaves the lock of a Condition or an Event locked.
         self._changes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._has_room: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._to_fetch: queue.SimpleQueue[ListCursor[T] | None] = queue.SimpleQueue()

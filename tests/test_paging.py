@@ -148,6 +148,13 @@ class TestCursors:
         walk = api.client(server).runs.all("thread_1")
         assert ids(walk) == ["run_1", None, None, None]
 
+    def test_ids_that_are_no_texts(self, api: Api, serve: Serve) -> None:
+        """Items whose ids are anything are handed over, each once."""
+        server = serve(
+            answer(a_page([a_run(1), a_run(id=["x"]), a_run(2)], True)), answer(a_page([a_run(2), a_run(id={})]))
+        )
+        assert ids(api.client(server).runs.all("thread_1")) == ["run_1", ["x"], "run_2", {}]
+
     def test_order_and_limit_stay(self, api: Api, serve: Serve) -> None:
         """Every page is asked for with the same limit and order, and `include[]`."""
         server = serve(answer(a_page(steps(2), True)), answer(a_page([])))

@@ -15,6 +15,7 @@ from wire import (
     RUN,
     STEP,
     Serve,
+    a_message,
     a_page,
     a_run,
     a_step,
@@ -25,6 +26,8 @@ from wire import (
 )
 
 import facade
+
+MESSAGE = answer(a_message())
 
 LIST = [("limit", "20"), ("order", "asc")]
 
@@ -113,6 +116,38 @@ REQUESTS: dict[str, tuple[Callable[[Any], Any], bytes, str, list[tuple[str, str]
         "/threads/thread_1/runs/run_1/steps/step_1",
         [("include[]", "more")],
     ),
+    "messages.get": (lambda c: c.messages.get("thread_1", "msg_1"), MESSAGE, "/threads/thread_1/messages/msg_1", []),
+    "messages.list": (lambda c: c.messages.list("thread_1"), PAGE, "/threads/thread_1/messages", LIST),
+    "messages.list, all parameters": (
+        lambda c: c.messages.list("thread_1", run_id="run_1", limit=3, order="desc", after="msg_a", before="msg_b"),
+        PAGE,
+        "/threads/thread_1/messages",
+        [("limit", "3"), ("order", "desc"), ("after", "msg_a"), ("before", "msg_b"), ("run_id", "run_1")],
+    ),
+    "messages.all": (lambda c: list(c.messages.all("thread_1")), PAGE, "/threads/thread_1/messages", WALK),
+    "messages.all, all parameters": (
+        lambda c: list(c.messages.all("thread_1", run_id="run_1", order="desc", after="msg_9")),
+        PAGE,
+        "/threads/thread_1/messages",
+        [("limit", "100"), ("order", "desc"), ("after", "msg_9"), ("run_id", "run_1")],
+    ),
+    "messages.refresh": (lambda c: c.messages.refresh(a_message()), MESSAGE, "/threads/thread_1/messages/msg_1", []),
+    "threads.get": (lambda c: c.threads.get("thread_1"), RUN, "/threads/thread_1", []),
+    "threads.list": (lambda c: c.threads.list(), PAGE, "/threads", LIST),
+    "threads.list, all parameters": (
+        lambda c: c.threads.list(limit=3, order="desc", after="thread_a", before="thread_b"),
+        PAGE,
+        "/threads",
+        [("limit", "3"), ("order", "desc"), ("after", "thread_a"), ("before", "thread_b")],
+    ),
+    "threads.all": (lambda c: list(c.threads.all()), PAGE, "/threads", WALK),
+    "threads.all, all parameters": (
+        lambda c: list(c.threads.all(order="desc", after="thread_9")),
+        PAGE,
+        "/threads",
+        [("limit", "100"), ("order", "desc"), ("after", "thread_9")],
+    ),
+    "assistants.get": (lambda c: c.assistants.get("asst_1"), RUN, "/assistants/asst_1", []),
 }
 
 
