@@ -129,7 +129,6 @@ class Answer:
             what = said or type(error.__cause__ or error).__name__
             text = f"no whole answer came ({type(error).__name__}: {what})"
             problem = APIConnectionError(_no_connection(self._settings, what) if is_connecting else text)
-        self.ask.call.about(problem)
         problem.sent = bool(wire.has_sent and not is_connecting)
         return problem
 

@@ -45,11 +45,6 @@ class Connection:
             return httpcore.Response(given.status_code, headers=given.headers.raw, content=given.stream)
         return self.http.handle_request(request)
 
-    def may_be_kept(self) -> bool:
-        """Whether the next request may use it: the answer was read to its end, and nothing came behind it."""
-        is_idle: bool = self.http is not None and self.http.is_idle()
-        return is_idle and self.wire.is_at_end and not self.wire.is_aborted
-
 
 class Pool:
     """Connections, each acquired by one request at a time and released by it: one pool of one connection a request.
@@ -104,10 +99,11 @@ class Pool:
             connection: what was acquired
             keep: whether its attempt ended as it should; where not, or where bytes are left over, it is closed
         """
-        is_ours: bool = connection in self._busy and not self.is_closed  # else acquired elsewhere, or closed meanwhile
+        wire, http = connection.wire, connection.http
+        keep &= connection in self._busy and not self.is_closed  # else acquired elsewhere, or closed meanwhile
         self._busy.discard(connection)
-        if not (keep and is_ours and connection.may_be_kept()):
-            connection.wire.close()
+        if not (keep and http is not None and http.is_idle() and wire.is_at_end and not wire.is_aborted):
+            wire.close()
             return
         self._idle.append(connection)
         with contextlib.suppress(IndexError):  # as above
