@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import pytest
 from conftest import Api
 from wire import (
+    CLOSE,
     PAGE,
     RUN,
     STEP,
+    Script,
     Serve,
     a_page,
     a_run,
     a_step,
     again,
     answer,
+    error,
 )
+
+import facade
+
+SEC = r"[0-9]{1,2}\.[0-9]{3}"
 
 
 class TestLog:
@@ -31,8 +39,24 @@ class TestLog:
         lines = [r.getMessage() for r in caplog.records if r.name == "facade" and r.levelno == logging.DEBUG]
         assert len(lines) == 2
         for line, status, request_id in zip(lines, ("503", "200"), ("req_a", "req_b"), strict=True):
-            for part in ("GET", "/threads/thread_1/runs/run_1", status, request_id, " s"):
-                assert part in line
+            said = (
+                rf"GET /threads/thread_1/runs/run_1 -> {status} in [0-9]{{1,2}}\.[0-9]{{3}} s, request id {request_id}"
+            )
+            assert re.fullmatch(said, line)
+
+    @pytest.mark.parametrize(
+        ("script", "said"),
+        [((CLOSE,), r"GET .*no whole answer.* in [0-9]{1,2}\.[0-9]{3} s"), (error(404), "GET .*404.*")],
+    )
+    def test_one_line_without_an_answer(
+        self, api: Api, serve: Serve, caplog: pytest.LogCaptureFixture, script: Script, said: str
+    ) -> None:
+        """One line too where no answer came, or an error did."""
+        caplog.set_level(logging.DEBUG, "facade")
+        with pytest.raises(facade.APIError):
+            api.client(serve(script)).runs.get("thread_1", "run_1")
+        (line,) = [record.getMessage() for record in caplog.records if record.name == "facade"]
+        assert re.fullmatch(said, line)
 
     def test_warning_before_a_wait(self, api: Api, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
         """A WARNING before the wait for each retry, none otherwise."""
@@ -43,8 +67,8 @@ class TestLog:
         client.runs.get("thread_1", "run_1")
         lines = [record.getMessage() for record in caplog.records if record.name == "facade"]
         assert len(lines) == 2
-        assert "503" in lines[0]
-        assert "429" in lines[1]
+        assert lines[0].endswith("answered 503; attempt 2 of 6 in 0.0 s")
+        assert lines[1].endswith("answered 429; attempt 3 of 6 in 0.0 s")
 
     @pytest.mark.parametrize(
         ("fields", "word"),
