@@ -209,13 +209,11 @@ class Window(Generic[T]):
 
     def _next(self) -> list[T] | None:
         ready = self._lists if self._in_order else self._arrivals
-        if not ready:
+        if not ready or not ready[0].pages:
             if self._lists or self._error is None:
                 return None
             raise self._error
         cursor = ready[0]
-        if not cursor.pages:
-            return None
         page = cursor.pages.popleft()
         if not self._in_order:
             self._arrivals.popleft()

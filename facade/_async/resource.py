@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from facade._answers import Page
@@ -80,18 +79,15 @@ class AsyncResource:
 
         async def fetch(cursor: ListCursor[T], token: Any) -> list[T]:
             try:
-                asked = Ask(cursor.next_call(), limits, deadline)
-                return cursor.take(await self._pool.run(asked, self._settings, token))
+                page = await self._pool.run(Ask(cursor.next_call(), limits, deadline), self._settings, token)
+                return cursor.take(page)
             except APIError as error:
                 cursor.locate(error)
                 raise
 
-        def page_of(name: Any, cursor: str | None) -> Call[Page[T]]:
-            return ask(name, behind(query, cursor))
-
         if is_one(one_or_many) or not isinstance(one_or_many, (Iterable, AsyncIterable)):
             name = key(one_or_many)
-            one = ListCursor(partial(page_of, name), after)
+            one = ListCursor(lambda cursor: ask(name, behind(query, cursor)), after)
             shown = what if name is None else f"{what} {name.run_id if isinstance(name, RunKey) else name}"
             return AsyncWalk(AsyncAlone(one, fetch), f"{self._name} of {shown}", deadline, after)
         if after is not None:
@@ -99,7 +95,8 @@ class AsyncResource:
 
         def make(item: Any) -> ListCursor[T]:
             name = key(item)
-            return ListCursor(partial(page_of, name), None, name if isinstance(name, RunKey) else (name, None))
+            list_of = name if isinstance(name, RunKey) else (name, None)
+            return ListCursor(lambda cursor: ask(name, behind(query, cursor)), list_of=list_of)
 
         reader = AsyncPrefetch(make, one_or_many, fetch, concurrency, in_order)
         return AsyncWalk(reader, f"{self._name} of several {what}s", deadline, None)
