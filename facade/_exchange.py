@@ -166,38 +166,39 @@ def exchange(
         number += 1
         started = time.monotonic()
         answer: Reply | APIError = yield ask
-        if isinstance(answer, APIError):
-            error = answer
-        else:
-            status = answer.status_code
-            if is_debugging:
-                elapsed, request_id = time.monotonic() - started, answer.line("x-request-id") or "-"
-                logger.debug("%s -> %d in %.3f s, request id %s", call, status, elapsed, request_id)
-            if 200 <= status < 300:
-                try:
-                    return call.read(answer)
-                except APIResponseError as unreadable:
-                    error = described(unreadable.message, answer)  # anew: the frames that raised this one hold the body
-            else:
-                error = refusal = read_error(answer, base, wall_clock)
-                wait_sec = retry_wait_sec(refusal, answer.headers, number - 1, jitter, call.is_repeatable)
-                if wait_sec is not None and number <= retries and wait_sec <= ask.deadline.remaining_sec():
-                    of = f"{number + 1} of {retries + 1}"
-                    logger.warning("%s answered %d; attempt %s in %.1f s", call, status, of, wait_sec)
-                    yield Pause(wait_sec)
-                    continue
-        call.about(error)
-        error.attempts = number
-        if is_debugging and not isinstance(error, APIStatusError):
-            logger.debug("%s in %.3f s", error, time.monotonic() - started)
-        raise error
+        if isinstance(answer, Reply) and is_debugging:
+            elapsed, request_id = time.monotonic() - started, answer.line("x-request-id") or "-"
+            logger.debug("%s -> %d in %.3f s, request id %s", call, answer.status_code, elapsed, request_id)
+        result = outcome(call, answer, base, wall_clock)
+        if not isinstance(result, APIError):
+            return result
+        if isinstance(answer, Reply) and isinstance(result, APIStatusError):
+            wait_sec = retry_wait_sec(result, answer.headers, number - 1, jitter, call.is_repeatable)
+            if wait_sec is not None and number <= retries and wait_sec <= ask.deadline.remaining_sec():
+                of = f"{number + 1} of {retries + 1}"
+                logger.warning("%s answered %d; attempt %s in %.1f s", call, answer.status_code, of, wait_sec)
+                yield Pause(wait_sec)
+                continue
+        call.about(result)
+        result.attempts = number
+        if is_debugging and not isinstance(result, APIStatusError):
+            logger.debug("%s in %.3f s", result, time.monotonic() - started)
+        raise result
 
 
-def described(problem: str, reply: Reply) -> APIResponseError:
-    """The error of an unreadable answer with the answer's kind, size and first words."""
-    words = one_line(reply.redact(reply.body[:1000].decode("utf-8", "replace")))[:120]
+def outcome(call: Call[T], answer: Reply | APIError, base: str, wall_clock: Clock = time.time) -> T | APIError:
+    """What a call reads of an answer, or the error that it is; that of an unreadable one shows its first words."""
+    if isinstance(answer, APIError):
+        return answer
+    if not 200 <= answer.status_code < 300:
+        return read_error(answer, base, wall_clock)
+    try:
+        return call.read(answer)
+    except APIResponseError as unreadable:  # made anew: the frames that raised this one hold the body
+        problem = unreadable.message
+    words = one_line(answer.redact(answer.body[:1000].decode("utf-8", "replace")))[:120]
     shown = f": {words!r}" if words else ""
-    return APIResponseError(f"{problem} ({_kind_and_size(reply)}{shown})")
+    return APIResponseError(f"{problem} ({_kind_and_size(answer)}{shown})")
 
 
 def _kind_and_size(reply: Reply) -> str:

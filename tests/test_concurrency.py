@@ -37,7 +37,7 @@ from wire import (
 )
 
 import facade
-from facade._sync.pool import Connection
+from facade._network_sync import Wire
 
 
 def echo(request: Request) -> Script:
@@ -67,14 +67,12 @@ class TestThreads:
         """A client that another thread closes just as a connection is given back keeps none open."""
         server = serve(answer(a_run()))
         client = facade.Client(KEY, api_base=server.url, verify=TRUSTED)
-        may_be_kept = Connection.may_be_kept
 
-        def and_close(connection: Connection) -> bool:
-            said = may_be_kept(connection)
+        def and_close(wire: Wire) -> bool:
             client.close()
-            return said
+            return True
 
-        monkeypatch.setattr(Connection, "may_be_kept", and_close)
+        monkeypatch.setattr(Wire, "is_at_end", property(and_close))
         assert client.runs.get("thread_1", "run_1").id == "run_1"
         assert until(lambda: server.open_connections == 0)
 

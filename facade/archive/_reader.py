@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from facade._async.pool import AsyncPool
-from facade._exchange import NO_DEADLINE, Ask, Call, Reply, described, read_error, retry_wait_sec
+from facade._exchange import NO_DEADLINE, Ask, Call, Reply, outcome, retry_wait_sec
 from facade._network_async import AsyncCancelToken, AsyncWire
 from facade._options import Settings
 from facade.archive._files import FilesPlan
@@ -27,7 +27,6 @@ from facade.archive._writer import Writer
 from facade.errors import (
     APIConnectionError,
     APIError,
-    APIResponseError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
@@ -282,16 +281,10 @@ class Reader:
 
     def _read(self, call: Call[Any], answer: Reply | APIError, now: float) -> Any:
         """What an answer gives, or the error that it is."""
-        if isinstance(answer, APIError):
-            return answer
-        self._tally.bytes += len(answer.body)
-        self._rate.hint(now, answer.headers)
-        if not 200 <= answer.status_code < 300:
-            return read_error(answer, self._settings.base, time.time)
-        try:
-            return call.read(answer)
-        except APIResponseError as unreadable:
-            return described(unreadable.message, answer)
+        if isinstance(answer, Reply):
+            self._tally.bytes += len(answer.body)
+            self._rate.hint(now, answer.headers)
+        return outcome(call, answer, self._settings.base)
 
     def _judge(
         self, reading: Reading, error: APIError, answer: Reply | APIError, now: float
