@@ -84,7 +84,7 @@ class Decoder:
                 return
             if chunk[0] & 15 != 8 or int.from_bytes(chunk[:2], "big") % 31:
                 self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
-        piece = b"x" * PIECE_BYTES
+        piece = b""
         while chunk or len(piece) == PIECE_BYTES:
             try:
                 piece = self._decoder.decompress(chunk, PIECE_BYTES)

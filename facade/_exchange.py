@@ -304,7 +304,5 @@ def _text(value: Any) -> str | None:
 
 def one_line(text: str) -> str:
     """A text as one printable line of moderate length, whoever wrote it."""
-    if text.isprintable() and len(text) <= 500:
-        return text.strip()
     line = " ".join("".join(c if c.isprintable() else " " for c in text[:5000]).split())
     return line if len(line) <= 500 else f"{line[:497]}..."
