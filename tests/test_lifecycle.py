@@ -587,12 +587,15 @@ class TestProcess:
         assert len(server.requests) == 1
 
     def test_max_turns(self, api: Api, serve: Serve) -> None:
-        """After so many submits the run is given back, waiting, and nothing is cancelled."""
+        """After so many submits, 20 unless told otherwise, the run is given back, waiting, and nothing is cancelled."""
         server = serve(by_method(answer(QUEUED), answer(waiting_run(call(1)))))
         run = api.client(server).runs.process(RUN, {"add": lambda a, b: 1}, poll_sec=0.01, max_turns=2)
         assert run.status == "requires_action"
         assert asked(server).count(f"POST {SUBMIT_PATH}") == 2
         assert not any("cancel" in path for path in asked(server))
+        server = serve(answer(waiting_run(call(1))))
+        api.client(server).runs.process(RUN, {"add": lambda a, b: 1})
+        assert asked(server).count(f"POST {SUBMIT_PATH}") == 20
 
     def test_deadline_is_for_waiting(self, api: Api, serve: Serve) -> None:
         """The functions' own time does not count towards `deadline_sec`; all waits together do."""
@@ -615,6 +618,7 @@ class TestProcess:
             api.client(server).runs.process(RUN, {"add": lambda a, b: 1}, poll_sec=0.05, deadline_sec=0.4)
         assert caught.value.run is not None
         assert caught.value.run.status == "queued"
+        assert not any("cancel" in path for path in asked(server))
 
     def test_deadline_in_a_submit(self, api: Api, serve: Serve) -> None:
         """A deadline that passes while outputs are on their way ends it likewise, with the run and one cancel."""

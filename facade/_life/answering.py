@@ -80,12 +80,10 @@ def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str) -> 
     Raises:
         ValueError: it waits for none, or for other calls.
     """
-    if (status := told_status(run)) is None:
-        return
-    run_id = field(run, "id")
-    if status != "requires_action":
+    status, waits, run_id = told_status(run), awaited(run), field(run, "id")
+    if status not in (None, "requires_action"):
         raise ValueError(f"{name}: run {run_id!r} is {status!r} and waits for none; where it has moved on, refresh it")
-    if (waits := awaited(run)) is None:
+    if status is None or waits is None:
         return
     if waits.kind != kind:
         raise ValueError(f"{name}: run {run_id!r} waits for {waits.kind}; use submit_tool_{waits.kind}")
@@ -286,10 +284,9 @@ def _can_answer(waits: Awaited, may_decide: bool) -> bool:
 
 def _result(function: Mapping[str, Any], functions: Functions, report_errors: bool) -> Generator[Step, Any, str]:
     """What a function call's output is; what the model did wrong is told to the model."""
-    name = function.get("name")
+    name, arguments = function.get("name"), function.get("arguments")
     if not isinstance(name, str) or name not in functions:
         return _told(f"there is no function {name!r}; there are: {', '.join(functions)}")
-    arguments = function.get("arguments")
     try:
         arguments = json.loads(arguments, parse_constant=_refuse) if isinstance(arguments, str) else arguments
     except (ValueError, RecursionError) as error:
