@@ -14,6 +14,8 @@ from conftest import Api, read_all
 from wire import HANG, Gate, Request, Script, Serve, a_page, a_run, a_step, answer, error, ids, runs
 
 import facade
+from facade._answers import Page
+from facade._paging import ListCursor, Window
 
 AHEAD = 8
 """How many pages a list is read ahead of the caller, at most."""
@@ -287,6 +289,64 @@ class TestAhead:
 
         read_all(api.client(serve(say)).runs.all(threads(), concurrency=3))
         assert gate.most[None] == 3
+
+
+class ByHand(Window[Any]):
+    """A window over so many lists, whose pages are fetched by hand.
+
+    Attributes:
+        asked: the lists that wait for a page, in the order in which they asked
+    """
+
+    def __init__(self, lists: int) -> None:
+        super().__init__(lambda item: item, (), lambda cursor, token: None, lists, in_order=True)
+        self._items = iter([ListCursor[Any](lambda cursor: None) for _ in range(lists)])  # type: ignore[arg-type,return-value]
+        self.asked: list[ListCursor[Any]] = []
+        self._feed()
+
+    def _start(self, cursor: ListCursor[Any]) -> None:
+        self.asked.append(cursor)
+
+    def take_in(self, cursor: ListCursor[Any], more: bool = True) -> None:
+        """A list's next page, of one run, has been read."""
+        self._page = cursor.take(Page([facade.Run.from_dict(a_run())], {"has_more": more}))
+
+    def arrive(self, cursor: ListCursor[Any], more: bool = True) -> None:
+        """It is there."""
+        self.take_in(cursor, more)
+        self.asked.remove(cursor)
+        self._change(self._arrived, cursor, self._page)
+
+
+class TestWindow:
+    """What may be read ahead, without threads or tasks."""
+
+    def test_room_that_is_left(self) -> None:
+        """Lists that were handed over whole leave their room to those that are still read, and no more than that."""
+        window = ByHand(3)
+        short, *long = window.asked
+        window.arrive(short, more=False)
+        while window.asked:
+            window.arrive(window.asked[0])
+        assert [len(each.pages) for each in (short, *long)] == [1, AHEAD, AHEAD]
+        assert window._look()
+        window._feed()  # there are no more
+        while window.asked:
+            window.arrive(window.asked[-1])
+        assert sum(len(each.pages) for each in long) == 3 * AHEAD
+
+    def test_last_page_on_its_way(self) -> None:
+        """A list is not over before its last page is there, even where that has been read already."""
+        window = ByHand(1)
+        (one,) = window.asked
+        window.arrive(one)
+        window.take_in(one, more=False)  # in a thread of its own
+        assert window._look()
+        assert window._look() is None
+        window.arrive(one, more=False)
+        assert window._look() is not None
+        window._feed()
+        assert window._is_over
 
 
 class TestOrder:
