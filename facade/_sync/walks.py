@@ -19,8 +19,8 @@ class Walk(Iterator[T]):
 
     A context manager: leaving it, closing it and its end stop what is still on its way. Nothing is read before the
     first object is asked for. Over one list it holds two pages at most; over several, each list that is being read goes
-    on ahead of the caller, by 8 pages at most. One thread or task reads it at a time; another that tries to meanwhile gets
-    a RuntimeError.
+    on ahead of the caller, by 8 pages at most. One thread or task reads it at a time; another that tries to meanwhile
+    gets a RuntimeError.
     """
 
     def __init__(self, reader: Any, what: str, deadline: Deadline, after: str | None) -> None:
