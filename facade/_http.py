@@ -114,7 +114,7 @@ class Answer:
         }
         if not kinds and not isinstance(error, OSError):
             return None
-        is_connecting = not kinds.isdisjoint(("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"))
+        sent: bool = wire.has_sent and kinds.isdisjoint(("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"))
         has_passed = wire.limit_has_passed()
         if wire.is_aborted:
             problem = APIConnectionError("the client was closed while this request was under way")
@@ -128,8 +128,8 @@ class Answer:
             said = self.redact(one_line(re.sub(r"\[Errno -?\d+\] ", "", str(error))))
             what = said or type(error.__cause__ or error).__name__
             text = f"no whole answer came ({type(error).__name__}: {what})"
-            problem = APIConnectionError(_no_connection(self._settings, what) if is_connecting else text)
-        problem.sent = bool(wire.has_sent and not is_connecting)
+            problem = APIConnectionError(text if sent else _no_connection(self._settings, what))
+        problem.sent = sent
         return problem
 
 

@@ -97,10 +97,6 @@ class AsyncWire(BaseWire, asyncio.Protocol, httpcore.AsyncNetworkBackend, httpco
         self.received_bytes += len(data)
         self._reader.feed_data(data)
 
-    def eof_received(self) -> None:
-        """The other side says no more."""
-        self._reader.feed_eof()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more comes; what came can still be read."""
         self._is_lost, self._error = True, exc
@@ -111,15 +107,11 @@ class AsyncWire(BaseWire, asyncio.Protocol, httpcore.AsyncNetworkBackend, httpco
     async def connect_tcp(self, host: str, port: int, *options: Any, **more: Any) -> AsyncWire:
         """Connects to the first of a host's addresses that answers, a later one tried beside a slow one."""
         loop, delay = asyncio.get_running_loop(), CONNECT_DELAY_SEC
-        try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            if len(found) == 1:  # asyncio's race between addresses may lose a socket where it is cancelled
-                host, delay = str(found[0][4][0]), None
-            await loop.create_connection(lambda: self, host, port, happy_eyeballs_delay=delay)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(str(error)) from error
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        if len(found) == 1:  # asyncio's race between addresses may lose a socket where it is cancelled
+            host, delay = str(found[0][4][0]), None
+        await loop.create_connection(lambda: self, host, port, happy_eyeballs_delay=delay)
         if self.is_aborted:
-            self.close()
             raise httpcore.ConnectError("broken off")
         return self
 
@@ -132,15 +124,10 @@ class AsyncWire(BaseWire, asyncio.Protocol, httpcore.AsyncNetworkBackend, httpco
         loop, self._reader = asyncio.get_running_loop(), asyncio.StreamReader(BUFFER_BYTES // 2)
         try:
             transport = await loop.start_tls(self._transport, self, ssl_context, server_hostname=server_hostname)
-            if transport is None:
-                raise ConnectionResetError
-        except BaseException as error:
-            self.close()
-            # Where TLS goes inside TLS to a proxy, asyncio fails on its own failure; what led to that is the problem.
-            problem = error.__context__ if isinstance(error, TypeError) else error
-            if not isinstance(problem, OSError):
-                raise
-            raise httpcore.ConnectError(str(problem) or "the connection was closed in the TLS handshake") from problem
+        except TypeError as error:  # asyncio fails on its own failure where TLS goes inside TLS to a proxy
+            raise error.__context__ or error from None
+        if transport is None:
+            raise httpcore.ConnectError("the connection was closed in the TLS handshake")
         self.connection_made(transport)
         return self
 

@@ -129,7 +129,6 @@ class Wire(BaseWire, httpcore.NetworkBackend, httpcore.NetworkStream):
         with self._lock:
             self._stream, self._socket = stream, sock
         if self.is_aborted:
-            self.close()
             raise httpcore.ConnectError("broken off")
         return self
 
@@ -149,10 +148,7 @@ class Wire(BaseWire, httpcore.NetworkBackend, httpcore.NetworkStream):
 
         The system resolves the name, which nothing here can bound.
         """
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(str(error)) from error
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         for others, (*_, address) in zip(reversed(range(len(found))), found, strict=True):
             share = left = self._left_sec(httpcore.ConnectTimeout)
             if others:
@@ -176,13 +172,9 @@ class Wire(BaseWire, httpcore.NetworkBackend, httpcore.NetworkStream):
         # The handshake goes on under another socket object, where it is not inside TLS to a proxy; a duplicate of this
         # one can still be shut down.
         with contextlib.nullcontext(sock) if isinstance(sock, ssl.SSLSocket) else sock.dup() as remaining:
-            try:
-                self._use(stream, remaining)
-                stream = stream.start_tls(ssl_context, server_hostname, left)
-                return self._use(stream, stream.get_extra_info("socket"))
-            except BaseException:
-                self.close()
-                raise
+            self._use(stream, remaining)
+            stream = stream.start_tls(ssl_context, server_hostname, left)
+            return self._use(stream, stream.get_extra_info("socket"))
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What came, once something has; b"" at the end."""
