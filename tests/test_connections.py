@@ -806,6 +806,24 @@ class TestDropped:
             assert items == []
 
 
+def test_stream_that_nobody_reads(api: Api, serve: Serve) -> None:
+    """What comes on a stream is not taken in before somebody reads it."""
+    sent = 0
+
+    def story() -> Iterator[Any]:
+        nonlocal sent
+        yield head(200, {"Content-Type": "text/event-stream"})
+        for _ in range(1_000):
+            yield b": nothing\n" * 6_000
+            sent += 1
+        yield HANG
+
+    server = serve(lambda request: story())
+    with api.client(server).runs.stream("thread_1", "asst_1"):
+        api.rest(0.5)
+        assert 0 < sent < 900
+
+
 class TestSharing:
     """Connections and transports that several clients share."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from conftest import Api, read_all
 from wire import (
@@ -46,6 +47,10 @@ FAILURES: dict[str, tuple[Script, type[facade.APIError]]] = {
     "reset": ((RESET,), facade.APIConnectionError),
     "closed": ((CLOSE,), facade.APIConnectionError),
     "cut short": ((head(200, {"Content-Length": "99"}), b"{", CLOSE), facade.APIConnectionError),
+    "reset in a body without a length": (
+        (head() + RUN.partition(b"\r\n\r\n")[2], 0.05, RESET),
+        facade.APIConnectionError,
+    ),
     "no HTTP": ((b"220 mail.example ESMTP\r\n", CLOSE), facade.APIConnectionError),
     "timeout": ((HANG,), facade.APITimeoutError),
     "no JSON": (answer(b"<html>"), facade.APIResponseError),
@@ -139,6 +144,16 @@ class TestSent:
     def test_something_was_sent(self, api: Api, serve: Serve, name: str) -> None:
         """After any answer, and where none came, it may have."""
         client = api.client(serve(FAILURES[name][0]), timeout_sec=0.5)
+        assert caught(lambda: client.runs.get("thread_1", "run_1")).sent is True
+
+    @pytest.mark.parametrize("kind", [httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError])
+    def test_transport_of_the_callers_own(self, api: Api, kind: type[httpx.TransportError]) -> None:
+        """A transport of the caller's own may have sent it, unless it says that it did not connect."""
+
+        def fail(request: httpx.Request) -> httpx.Response:
+            raise kind("none")
+
+        client = api.client("https://bakery.example/v1", transport=httpx.MockTransport(fail))
         assert caught(lambda: client.runs.get("thread_1", "run_1")).sent is True
 
 
