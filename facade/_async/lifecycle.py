@@ -234,7 +234,7 @@ class AsyncRunLife(AsyncResource):
                 run: models.RunObject = end.value
                 return run
             except RuntimeError as error:
-                raise failure or error from None  # a generator makes one of a function's StopIteration
+                raise failure or error from None  # of a function's StopIteration a generator makes this
             given = failure = None
             try:
                 if isinstance(step, Ask):

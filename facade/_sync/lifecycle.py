@@ -235,7 +235,7 @@ class RunLife(Resource):
                 run: models.RunObject = end.value
                 return run
             except RuntimeError as error:
-                raise failure or error from None  # a generator makes one of a function's StopIteration
+                raise failure or error from None  # of a function's StopIteration a generator makes this
             given = failure = None
             try:
                 if isinstance(step, Ask):
