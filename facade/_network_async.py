@@ -119,7 +119,7 @@ class AsyncWire(BaseWire, asyncio.Protocol, httpcore.AsyncNetworkBackend, httpco
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> AsyncWire:
         """Goes on over TLS."""
-        if self.pending or self._is_holding():
+        if self.pending:
             raise httpcore.ConnectError("something was said before the TLS handshake")
         loop, self._reader = asyncio.get_running_loop(), asyncio.StreamReader(BUFFER_BYTES // 2)
         try:
@@ -157,12 +157,8 @@ class AsyncWire(BaseWire, asyncio.Protocol, httpcore.AsyncNetworkBackend, httpco
         """What httpcore asks about the connection: whether anything has come, say."""
         if info != "is_readable":
             return self._transport.get_extra_info(info)
-        has_come: bool = self._is_holding() or self._transport.is_closing()
+        has_come: bool = self.received_bytes > self._read_bytes or self._transport.is_closing()
         return has_come or _is_readable(self._transport.get_extra_info("socket"))
-
-    def _is_holding(self) -> bool:
-        """Whether anything came that nobody has read."""
-        return self.received_bytes > self._read_bytes
 
 
 def _is_readable(sock: Any) -> bool:

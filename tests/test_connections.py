@@ -279,31 +279,43 @@ class TestClosing:
             return resolve(*arguments, **options)
 
         server = serve(RUN)
-        base = server.url.replace("127.0.0.1", "localhost")
         monkeypatch.setattr(socket, "getaddrinfo", slow)
+        failure = self.closed_under(api, server.url.replace("127.0.0.1", "localhost"), resolving.is_set, closed.set)
+        assert is_clear(failure)
+        assert failure.sent is False
+        assert until(lambda: server.open_connections == 0)
+
+    def test_handshake(self, api: Api) -> None:
+        """So does one that is in the midst of the TLS handshake."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            accepted = begin(lambda: silent.accept()[0])
+            failure = self.closed_under(api, f"https://127.0.0.1:{silent.getsockname()[1]}/v1", accepted.done)
+            accepted.result().close()
+        assert is_clear(failure)
+        assert failure.sent is False
+
+    @staticmethod
+    def closed_under(
+        api: Api, base: str, is_under_way: Callable[[], bool], then: Callable[[], None] = lambda: None
+    ) -> Any:
+        """What becomes of a call whose client is closed once something holds; `then` is called after that."""
         if api.kind == "sync":
             client = api.client(base)
             call = begin(get, client)
-            assert until(resolving.is_set)
+            assert until(is_under_way)
             client.close()
-            closed.set()
-            failure = call.exception(PATIENCE_SEC)
-        else:
+            then()
+            return call.exception(PATIENCE_SEC)
 
-            async def work(client: facade.AsyncClient) -> BaseException | None:
-                task = asyncio.create_task(client.runs.get("thread_1", "run_1"))
-                assert await eventually(resolving.is_set)
-                await client.aclose()
-                closed.set()
-                (found,) = await asyncio.gather(task, return_exceptions=True)
-                return found if isinstance(found, BaseException) else None
+        async def work() -> Any:
+            client = facade.AsyncClient(KEY, api_base=base, verify=TRUSTED)
+            task = asyncio.create_task(client.runs.get("thread_1", "run_1"))
+            assert await eventually(is_under_way)
+            await client.aclose()
+            then()
+            return (await asyncio.gather(task, return_exceptions=True))[0]
 
-            server.url = base
-            failure = with_client(server, work)
-        assert is_clear(failure)
-        assert isinstance(failure, facade.APIConnectionError)
-        assert failure.sent is False
-        assert until(lambda: server.open_connections == 0)
+        return asyncio.run(work())
 
     def test_about_to_be_under_way(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         """A call that takes its connection in the very moment of closing ends too."""
