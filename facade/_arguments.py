@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypedDict, TypeVar, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict, TypeVar
 
 from facade._options import check_limit
 
@@ -15,7 +15,6 @@ AsyncMany = Iterable[T] | AsyncIterable[T]
 """What several threads or runs may come in."""
 
 
-@runtime_checkable
 class HasId(Protocol):
     """An object with an `id`: a run or step of this package, or any other library's."""
 
