@@ -12,8 +12,10 @@ from wire import (
     KEY,
     RUN,
     Serve,
+    a_page,
     a_run,
     again,
+    answer,
 )
 
 import facade
@@ -183,6 +185,15 @@ class TestConfiguration:
         assert request.headers["api-key"] == "sk-callable"
         assert request.headers["x-oven"] == "2"
         assert request.query == [("api-version", "v1")]
+
+    def test_additional_query(self, api: Api, serve: Serve) -> None:
+        """Values are sent as texts, several one by one, blank ones too, behind those of the address; theirs win."""
+        server = serve(answer(a_page([])))
+        query = {"api-version": "", "limit": 7, "which": ["a b", 1]}
+        api.client(f"{server.url}?gate=&from=east", additional_query=query).runs.list("thread_1")
+        own = [("order", "asc"), ("gate", ""), ("from", "east")]
+        given = [("api-version", ""), ("limit", "7"), ("which", "a b"), ("which", "1")]
+        assert server.requests[0].query == own + given
 
     def test_configured_times_can_be_undone(self, api: Api, serve: Serve) -> None:
         """A client's own 0 or None means no limit, whatever is configured."""

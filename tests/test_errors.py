@@ -127,6 +127,7 @@ class TestRequest:
         """An error that a caller's own test makes has no request."""
         assert (facade.APIError("x").method, facade.APIError("x").path, str(facade.APIError("x"))) == (None, None, "x")
         assert (facade.APIError("x").sent, facade.APIError("x").attempts) == (True, 0)
+        assert facade.APIError("x").may_go_on is True
         assert repr(facade.NotFoundError("x", body="endless")) == "NotFoundError('x')"
 
     def test_collected(self) -> None:
