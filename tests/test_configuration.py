@@ -88,6 +88,7 @@ class TestConfiguration:
             "https:///v1",
             "http://host:99999/v1",
             "http://host:port/v1",
+            "http://host:0/v1",
             "http://host example/v1",
             "http://host/v1\r\nX: 1",
             "http://user:hunter2@host/v1",

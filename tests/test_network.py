@@ -12,8 +12,10 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
@@ -574,10 +576,18 @@ class TestCertificates:
         authority.issue_cert("127.0.0.1").configure_cert(own)
         authority.configure_trust(trusting)
         server = serve(RUN, tls=own)
-        failure = failure_of(lambda: get(api.client(server, verify=True, max_retry_count=3)))
-        assert type(failure) is facade.APIConnectionError
-        assert "certificate" in str(failure).lower()
+        for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            monkeypatch.delenv(variable, raising=False)
+        make = mock.Mock(wraps=httpx.create_ssl_context)
+        monkeypatch.setattr(httpx, "create_ssl_context", make)
+        usual: list[dict[str, Any]] = [{}, {"verify": True}]
+        for options in usual:
+            client = api.client(server, max_retry_count=3, **options)
+            failure = failure_of(partial(get, client))
+            assert type(failure) is facade.APIConnectionError
+            assert "certificate" in str(failure).lower()
         assert not server.requests
+        assert make.call_count <= 1  # it takes long to make one
         assert get(api.client(server, verify=trusting)).id == "run_1"
         assert get(api.client(server, verify=False)).id == "run_1"
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
