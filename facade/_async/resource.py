@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from facade._answers import Page
+from facade._answers import M, Page
 from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._async.walks import AsyncWalk
 from facade._exchange import NO_DEADLINE, Ask, Call, Deadline
@@ -16,10 +16,8 @@ from facade.errors import APIError
 
 if TYPE_CHECKING:
     from facade._async.pool import AsyncPool
-    from openai_thread_runs_api.model_base import Model
 
 T = TypeVar("T")
-M = TypeVar("M", bound="Model")
 
 PAGE_SIZE = 100
 """What a walk asks for: the largest page that servers give."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from facade._answers import Page
+from facade._answers import M, Page
 from facade._arguments import PageQuery, RunKey, behind, is_one
 from facade._exchange import NO_DEADLINE, Ask, Call, Deadline
 from facade._failure_log import warn_of
@@ -17,10 +17,8 @@ from facade.errors import APIError
 
 if TYPE_CHECKING:
     from facade._sync.pool import Pool
-    from openai_thread_runs_api.model_base import Model
 
 T = TypeVar("T")
-M = TypeVar("M", bound="Model")
 
 PAGE_SIZE = 100
 """What a walk asks for: the largest page that servers give."""
