@@ -57,9 +57,9 @@ class Resource:
         ask: Callable[[Any, PageQuery], Call[Page[T]]],
         key: Callable[[Any], Any],
         query: PageQuery,
-        concurrency: int,
-        in_order: bool,
         options: LimitOptions,
+        concurrency: int = 1,
+        in_order: bool = True,
     ) -> Walk[T]:
         """A walk over one list or several; one is checked now, each of many when its turn comes.
 

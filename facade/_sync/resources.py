@@ -101,7 +101,7 @@ class Runs(RunLife):
             An iterator, which asks for pages of 100 as they are needed.
         """
         query, ask = page_query(PAGE_SIZE, order, after), _operations.list_runs
-        return self._walk(thread_or_threads, "thread", ask, thread_key, query, concurrency, in_order, options)
+        return self._walk(thread_or_threads, "thread", ask, thread_key, query, options, concurrency, in_order)
 
     def refresh(self, run: RunLike, **options: Unpack[LimitOptions]) -> models.RunObject:
         """Reads a run afresh, as `get` with the run's own ids.
@@ -195,7 +195,7 @@ class Steps(Resource):
         """
         query, key = page_query(PAGE_SIZE, order, after), partial(run_key, thread_id=thread_id)
         ask = partial(_operations.list_run_steps, include=include_values(include))
-        return self._walk(run_or_runs, "run", ask, key, query, concurrency, in_order, options)
+        return self._walk(run_or_runs, "run", ask, key, query, options, concurrency, in_order)
 
     def refresh(
         self, step: Any, *, include: str | Sequence[str] = (), **options: Unpack[LimitOptions]
@@ -275,7 +275,7 @@ class Messages(Resource):
         """
         query = page_query(PAGE_SIZE, order, after)
         ask = partial(_operations.list_messages, run_id=_run_id(run_id))
-        return self._walk(thread_or_threads, "thread", ask, thread_key, query, concurrency, in_order, options)
+        return self._walk(thread_or_threads, "thread", ask, thread_key, query, options, concurrency, in_order)
 
     def refresh(self, message: Any, **options: Unpack[LimitOptions]) -> models.MessageObject:
         """Reads a message afresh, as `get` with the message's own ids.
@@ -335,7 +335,7 @@ class Threads(Resource):
         """
         query = page_query(PAGE_SIZE, order, after)
         return self._walk(
-            None, "the server", lambda _, page: _operations.list_threads(page), lambda _: None, query, 1, True, options
+            None, "the server", lambda _, page: _operations.list_threads(page), lambda _: None, query, options
         )
 
 
