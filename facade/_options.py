@@ -11,15 +11,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, cast
+from typing import Any, NamedTuple, TypedDict, TypeVar, cast, get_args
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from facade._auth import Auth, Secret, is_visible
+from facade._auth import Auth, AuthType, Secret, is_visible
 from facade._route import Route, check_proxy, check_transport, check_verify, find_proxy, split_address
 from facade.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from facade._auth import AuthType
 
 OPENAI_HOST = "api.openai.com"
 CLOSED = "OpenAI closed this endpoint on 2026-08-26; name another with api_base or OPENAI_API_BASE"
@@ -190,10 +187,10 @@ def _base(name: str, value: Any) -> str:
     )
 
 
-def _auth_type(name: str, value: Any) -> AuthType:
-    if value not in ("openai", "azure", "azure_ad"):
+def _auth_type(name: str, value: Any) -> Any:
+    if value not in get_args(AuthType):
         raise ConfigurationError(f"auth_type is 'openai', 'azure' or 'azure_ad', not {value!r}")
-    return cast("AuthType", value)
+    return value
 
 
 def _query(name: str, value: Any) -> list[tuple[str, str]]:
@@ -220,32 +217,32 @@ class Option(NamedTuple):
     """One option of a client.
 
     Attributes:
-        default: what it is where nobody gives it; None for nothing
         check: makes what the client needs of a value, or raises; of a secret it is given a `Secret`
         variables: of the environment, which give one
+        default: what it is where nobody gives it; None for nothing
         is_secret: whether no traceback may show its value
     """
 
-    default: Any
     check: Callable[[str, Any], Any]
     variables: tuple[str, ...] = ()
+    default: Any = None
     is_secret: bool = False
 
 
 OPTIONS = {
-    "api_key": Option(None, _key, ("OPENAI_API_KEY",), is_secret=True),
-    "organization": Option(None, _organization, ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")),
-    "api_base": Option(None, _base, ("OPENAI_API_BASE", "OPENAI_BASE_URL")),
-    "timeout_sec": Option(None, _seconds),
-    "deadline_sec": Option(None, _seconds),
-    "max_retry_count": Option(None, _whole(0, 100, NoneType)),
-    "auth_type": Option("openai", _auth_type),
-    "additional_query": Option(None, _query),
-    "additional_headers": Option(None, _headers, is_secret=True),
-    "max_response_bytes": Option(64 * 1024 * 1024, check_count),
-    "verify": Option(True, check_verify),
-    "proxy": Option(None, check_proxy, is_secret=True),
-    "transport": Option(None, check_transport),
+    "api_key": Option(_key, ("OPENAI_API_KEY",), is_secret=True),
+    "organization": Option(_organization, ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")),
+    "api_base": Option(_base, ("OPENAI_API_BASE", "OPENAI_BASE_URL")),
+    "timeout_sec": Option(_seconds),
+    "deadline_sec": Option(_seconds),
+    "max_retry_count": Option(_whole(0, 100, NoneType)),
+    "auth_type": Option(_auth_type, default="openai"),
+    "additional_query": Option(_query),
+    "additional_headers": Option(_headers, is_secret=True),
+    "max_response_bytes": Option(check_count, default=64 * 1024 * 1024),
+    "verify": Option(check_verify, default=True),
+    "proxy": Option(check_proxy, is_secret=True),
+    "transport": Option(check_transport),
 }
 
 
@@ -314,7 +311,7 @@ def option(name: str, given: Mapping[str, Any]) -> Any:
 
     None counts as not given, but for the times, for which it means no limit.
     """
-    default, check, variables, is_secret = OPTIONS[name]
+    check, variables, default, is_secret = OPTIONS[name]
     value = given.get(name)
     if value is not None or (name in given and check is _seconds):
         return _checked(name, value)
