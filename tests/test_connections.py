@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import select
 import signal
 import socket
 import ssl
@@ -666,6 +667,19 @@ class TestIdle:
         for _ in range(4):
             assert get(client).id == "run_1"
             assert api.until(lambda: server.open_connections == 0)
+        assert get(client).id == "run_1"
+
+    @pytest.mark.parametrize("has_poll", [True, False], ids=["poll", "select"])
+    def test_closed_while_the_loop_stands_still(
+        self, api: Api, serve: Serve, has_poll: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nor is one that it has closed while no task could notice, whatever the system has to look with."""
+        if not has_poll:
+            monkeypatch.delattr(select, "poll")
+        server = serve((RUN, 0.1, CLOSE), RUN)
+        client = api.client(server)
+        get(client)
+        assert until(lambda: server.open_connections == 0)
         assert get(client).id == "run_1"
 
     def test_walk_that_is_over_leaves_others_alone(self, serve: Serve) -> None:
