@@ -134,11 +134,12 @@ class TestWait:
         assert run.status == status
 
     def test_deadline(self, serve: Serve) -> None:
-        """`deadline_sec` bounds it."""
+        """`deadline_sec` bounds it; the run goes on."""
         server = serve(answer(QUEUED))
         with pytest.raises(facade.APITimeoutError) as caught:
             facade.wait_thread_run(RUN, poll_interval_sec=0.05, deadline_sec=0.2, **at(server))
         assert caught.value.run is not None
+        assert {request.method for request in server.requests} == {"GET"}
 
     @pytest.mark.parametrize("options", [{"poll_interval_sec": -1}, {"status_for_wait": [7]}, {"status_for_exit": 7}])
     def test_bad_input(self, serve: Serve, options: dict[str, Any]) -> None:
