@@ -207,14 +207,14 @@ class TestOver:
         assert until(lambda: server.open_connections == 0)
 
     def test_done_without_a_resting_run(self, api: Api, serve: Serve) -> None:
-        """After `done` the iteration ends; the result is read by polling, and what the stream may not have told."""
-        server = serve(by_method((STREAM, BEGIN, DONE, HANG), elsewhere))
+        """After `done` the iteration ends; the result is read by polling, and nothing else is."""
+        server = serve(by_method((STREAM, BEGIN, DONE, HANG), [answer(QUEUED), answer(a_run())]))
         stream = api.client(server).runs.stream("thread_1", "asst_1")
         assert len(names(stream)) == 3
         assert stream.result().status == "completed"
         assert stream.run.status == "completed"
-        assert asked(server)[:2] == [f"POST {RUNS_PATH}", f"GET {RUN_PATH}"]
-        assert stream.messages[0].content[0].text.value == "All of it."
+        assert asked(server) == [f"POST {RUNS_PATH}", f"GET {RUN_PATH}", f"GET {RUN_PATH}"]
+        assert stream.messages[0].content[0].text.value == "Two"
 
     def test_done_at_once(self, api: Api, serve: Serve) -> None:
         """A stream that is done before it has told its run gives none; where the run is known it is read."""

@@ -99,8 +99,9 @@ class AsyncRunStream(AsyncIterator[Event]):
         """Reads to the end; what the stream does not tell is read afterwards.
 
         Returns:
-            The run at rest, or waiting for an answer. Where the stream was cut, closed or `done` before that, the run
-            is followed by polling, and its steps and messages are read; a warning in the log says where they cannot be.
+            The run at rest, or waiting for an answer. Where the stream was cut or closed before that, the run is
+            followed by polling, and its steps and messages are read (a warning in the log says where they cannot be);
+            where the server said `done` before that, the run is followed.
 
         Raises:
             APIError: as iterating does, but for StreamCutError: that only where no run was told.
@@ -164,6 +165,7 @@ class AsyncRunStream(AsyncIterator[Event]):
         first = self._take(RUN, run)
         if not self._gathering.is_over:
             yield first
+        self._gathering.is_over = False  # nothing of it is told yet
         await self._read_lost()
         items = [(kind, item) for kind in (STEP, MESSAGE) for item in self._gathering.all(kind)]
         for kind, item in (*items, (RUN, self.run)):
@@ -174,13 +176,15 @@ class AsyncRunStream(AsyncIterator[Event]):
         return Event(name, self._gathering.take(name, item._json))
 
     async def _read_lost(self) -> models.RunObject:
-        """Follows the run by polling; reads its steps and messages, of which the stream may not have told all."""
+        """Follows the run by polling; reads its steps and messages where the stream has not told all."""
         from facade._async.resources import AsyncMessages, AsyncSteps
 
         if (key := self._gathering.key) is None:
             raise self._about(StreamCutError("the stream is over, and has not told its run"))
         run = await self._runs._carry_out(waiting(Wait(key, self._ask.limits, self._ask.deadline)))
         self._gathering.run = run
+        if self._gathering.is_over:
+            return run
         options: LimitOptions = {"deadline_sec": max(self._ask.deadline.remaining_sec(), 0.001)}
         steps = AsyncSteps(self._runs._pool, self._settings).all(key._asdict(), **options)
         messages = AsyncMessages(self._runs._pool, self._settings).all(key.thread_id, run_id=key.run_id, **options)
