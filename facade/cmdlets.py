@@ -166,8 +166,8 @@ def get_thread_run(
         TypeError: `run_id` together with `all` or `limit`: they are of different parameter sets.
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    _one_set("run_id", run_id, all, limit)
     runs = make_client(get_thread_run, options).runs
+    _one_set("run_id", run_id, all, limit)
     if run_id is not None:
         return runs.get(thread_id, run_id)
     if all:
@@ -236,8 +236,8 @@ def get_thread_run_step(
         TypeError: `step_id` together with `all` or `limit`: they are of different parameter sets.
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    _one_set("step_id", step_id, all, limit)
     steps = make_client(get_thread_run_step, options).steps
+    _one_set("step_id", step_id, all, limit)
     if step_id is not None:
         return steps.get(run_id, step_id, thread_id=thread_id, include=include)
     if all:
@@ -288,8 +288,8 @@ def get_thread_message(
         TypeError: `message_id` together with `all`, `limit` or `run_id`: they are of different parameter sets.
         ValueError, TypeError, ConfigurationError, APIError: as `facade.Client` and its methods raise them.
     """
-    _one_set("message_id", message_id, all or run_id is not None, limit)
     messages = make_client(get_thread_message, options).messages
+    _one_set("message_id", message_id, all or run_id is not None, limit)
     if message_id is not None:
         return messages.get(thread_id, message_id)
     if all:

@@ -204,6 +204,9 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("wait_thread_run", {"run_id": RUN, "status_for_wait": ["completed"]}),
     ("wait_thread_run", {"run_id": RUN, "status_for_exit": 7}),
     ("submit_tool_output", {"run_id": RUN, "tool_output": {}}),
+    ("get_thread_run", {"thread_id": "thread_1", "run_id": "run_1", "all": True}),
+    ("get_thread_run_step", {"run_id": RUN, "step_id": "step_1", "limit": 5}),
+    ("get_thread_message", {"thread_id": "thread_1", "message_id": "msg_1", "run_id": "run_1"}),
 ]
 
 
