@@ -7,7 +7,6 @@ whatever is cancelled meanwhile, and bytes that come behind an answer are seen e
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import os
 import select
@@ -82,8 +81,7 @@ class AsyncWire(BaseWire, asyncio.Protocol, httpcore.AsyncNetworkBackend, httpco
     def close(self) -> None:
         """Drops the connection, at once, from wherever."""
         if self._transport is not None and not self._is_lost:  # a transport that is gone cannot be dropped again
-            with contextlib.suppress(RuntimeError):  # the event loop is closed, and with it the socket
-                self._transport.abort()
+            self._transport.abort()
 
     # asyncio's side
 

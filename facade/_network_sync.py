@@ -128,13 +128,11 @@ class Wire(BaseWire, httpcore.NetworkBackend, httpcore.NetworkStream):
         """Goes over this from now on."""
         with self._lock:
             self._stream, self._socket = stream, sock
-        if self.is_aborted:
-            raise httpcore.ConnectError("broken off")
         return self
 
     def _left_sec(self, passed: type[Exception]) -> float | None:
         """What a wait for the network may take; None for no limit."""
-        if self.is_aborted:
+        if self.is_aborted:  # while it had no socket to be woken through
             raise httpcore.ReadError("broken off")
         left = self._end - time.monotonic()
         if left <= 0:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -914,6 +914,34 @@ class TestSharing:
         clients = [api.client(server, transport=transport) for _ in range(1_100)]
         for client in clients:
             assert get(client).id == "run_1"
+
+    @pytest.mark.parametrize("end", ["whole", "broken", "too large"])
+    def test_stream_of_a_transport(self, api: Api, end: str) -> None:
+        """What a transport of the caller's own gives is closed, however reading it ends."""
+        ended = []
+
+        class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+            def __iter__(self) -> Iterator[bytes]:
+                yield RUN.partition(b"\r\n\r\n")[2]
+                if end == "broken":
+                    raise httpx.ReadError("gone")
+
+            async def __aiter__(self) -> AsyncIterator[bytes]:
+                for chunk in self:
+                    yield chunk
+
+            def close(self) -> None:
+                ended.append(end)
+
+            async def aclose(self) -> None:
+                self.close()
+
+        limit = 100 if end == "too large" else 100_000
+        transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=Stream()))
+        client = api.client("https://bakery.example/v1", transport=transport, max_response_bytes=limit)
+        with contextlib.nullcontext() if end == "whole" else pytest.raises(facade.APIError):
+            get(client)
+        assert ended == [end]
 
     def test_cut_call_on_a_shared_transport(self, api: Api, serve: Serve) -> None:
         """A call that is cut short leaves the caller's own transport open for the others."""

@@ -69,10 +69,10 @@ class AsyncPool:
         """
         if self.is_closed:
             raise RuntimeError("this client is closed; make a new one")
-        if self._home != (here := home()):
-            if self._home is not None:
-                self._idle, self._busy = [], set()
-            self._home = here
+        here, before = home(), self._home
+        if before not in (None, here):
+            self._idle, self._busy = [], set()
+        self._home = here
         for connection in reversed(self._idle):
             if connection.route != route:
                 continue
@@ -186,11 +186,11 @@ class AsyncPool:
                 raise
             return problem
         finally:
-            redacting.reset(reset)
             if token is not None:
                 token.watch(None)
             if opened is None:
                 self.release(connection, keep)
+            redacting.reset(reset)
 
 
 class AsyncOpenStream:
