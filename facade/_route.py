@@ -106,7 +106,7 @@ def _load(path: str, said_by: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=None if is_folder else path, capath=path if is_folder else None)
     except (OSError, ValueError) as error:
-        problem = error.strerror if isinstance(error, OSError) and error.strerror else "it holds no certificates"
+        problem = getattr(error, "strerror", None) or str(error)
     raise ConfigurationError(f"the certificates of {said_by} cannot be read: {path!r}: {problem}")
 
 

@@ -522,6 +522,15 @@ class TestEnvironment:
         with pytest.raises(facade.ConfigurationError, match=variable):
             api.client("https://bakery.example/v1", verify=True)
 
+    @pytest.mark.parametrize(
+        ("path", "words"),
+        [("/nope.pem", "'/nope.pem': No such file"), (__file__, "(?i)no certificate"), ("a\0b", "null byte")],
+    )
+    def test_unreadable_certificates(self, api: Api, path: str, words: str) -> None:
+        """What is wrong with a file of certificates is said."""
+        with pytest.raises(facade.ConfigurationError, match=words):
+            api.client("https://bakery.example/v1", verify=path)
+
     def test_password_is_not_shown(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         """The password of a proxy that cannot be used is not shown."""
         monkeypatch.setenv("HTTPS_PROXY", "ftp://baker:hunter2@127.0.0.1:1")

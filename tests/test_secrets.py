@@ -225,6 +225,7 @@ class TestFailures:
         list(api.client(server, api_key=key, organization="org-1", max_retry_count=1).runs.all("thread_1"))
         assert "Bearer" not in log.getvalue()
         assert key not in log.getvalue()
+        assert "httpcore.http11 DEBUG" in log.getvalue()
         assert "/threads/thread_1/runs" in log.getvalue()
 
     def test_log_after_the_call(self, api: Api, serve: Serve, key: str, log: io.StringIO) -> None:
@@ -384,6 +385,7 @@ def test_short_texts_are_no_secrets(api: Api, serve: Serve) -> None:
     for key, value, words in (
         ("abc", "version", "abc, abcd, version or versions"),
         ("abcd", "versions", "abc, ***, version or ***"),
+        ("abcd, version", "or versions", "abc, *** ***"),
     ):
         with pytest.raises(facade.BadRequestError) as caught:
             api.client(serve(said), api_key=key, additional_headers={"x-v": value}).runs.get("thread_1", "run_1")
