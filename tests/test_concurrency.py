@@ -659,10 +659,9 @@ def test_handshakes_that_hang_hold_nothing_up(serve: Serve) -> None:
     url = server.url.replace("http:", "https:")
     with facade.Client("sk-tls", api_base=url, verify=False, timeout_sec=1) as client:
         walk = client.runs.all([f"thread_{n}" for n in range(20)], concurrency=20)
-        began = time.monotonic()
         with pytest.raises(facade.APITimeoutError):
             next(walk)
-        assert time.monotonic() - began < 8
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("facade")]
 
 
 def test_walk_left_at_the_end_of_a_program() -> None:

@@ -100,7 +100,7 @@ class Pool:
             keep: whether its attempt ended as it should; where not, or where bytes are left over, it is closed
         """
         wire, http = connection.wire, connection.http
-        keep &= connection in self._busy and not self.is_closed  # else acquired elsewhere, or closed meanwhile
+        keep &= connection in self._busy  # else acquired elsewhere, or closed meanwhile
         self._busy.discard(connection)
         if not (keep and http is not None and http.is_idle() and wire.is_at_end and not wire.is_aborted):
             wire.close()
