@@ -148,7 +148,8 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
         thread_id = check_id("thread_id", thread_id, "thread") if is_id else thread_key(thread_id)
     if own_thread is None:
         if thread_id is None:
-            raise ValueError(f"the run {run_id!r} does not say its thread; give thread_id")
+            error = TypeError if isinstance(value, str) else ValueError
+            raise error(f"the run {run_id!r} does not say its thread; give thread_id")
         return RunKey(thread_id, run_id)
     if thread_id not in (None, check_id("thread_id", own_thread, "thread")):
         raise ValueError(f"the run {run_id!r} is of thread {own_thread!r}, not of thread_id {thread_id!r}")
