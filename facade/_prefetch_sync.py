@@ -89,8 +89,13 @@ class Prefetch(Window[T]):
 
     def _start(self, cursor: ListCursor[T]) -> None:
         self._to_fetch.put(cursor)
-        if len(self._workers) - self._is_fed_aside < self._most:
-            self._spawn(self._work)
+        count = len(self._workers) - self._is_fed_aside
+        if count < self._most:
+            try:
+                self._spawn(self._work)
+            except RuntimeError:  # the system gives no further thread: those that are there do it
+                if not count:
+                    raise
 
     def _work(self, token: CancelToken) -> None:
         while (cursor := self._to_fetch.get()) is not None:
@@ -104,7 +109,11 @@ class Prefetch(Window[T]):
         token = CancelToken()
         thread = threading.Thread(target=work, args=(token,), name="facade-fetch", daemon=True)
         self._workers[thread] = token
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            del self._workers[thread]
+            raise
 
     def stop(self) -> list[threading.Thread]:
         """Breaks off what is on its way, from wherever, and says which threads are at it."""

@@ -100,6 +100,28 @@ class TestThreads:
             found = list(pool.map(lambda n: [run.id for run in client.runs.all(f"thread_{n}")], range(8)))
         assert found == [[f"run_{n}_{i}" for i in range(150)] for n in range(8)]
 
+    @pytest.mark.parametrize("granted", [0, 1, 2, 5])
+    def test_no_more_threads(self, serve: Serve, monkeypatch: pytest.MonkeyPatch, granted: int) -> None:
+        """A walk over many does with the threads that the system gives; where it gives none, that is the error."""
+        server = serve(library({f"/threads/thread_{n}/runs": runs(5) for n in range(12)}))
+        start, started = threading.Thread.start, list[threading.Thread]()
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name == "facade-fetch":
+                if len(started) == granted:
+                    raise RuntimeError("can't start new thread")
+                started.append(thread)
+            start(thread)
+
+        with facade.Client(KEY, api_base=server.url, verify=TRUSTED) as client:
+            monkeypatch.setattr(threading.Thread, "start", refuse)
+            walk = client.runs.all([f"thread_{n}" for n in range(12)])
+            if granted:
+                assert len(list(walk)) == 60
+            else:
+                with pytest.raises(RuntimeError, match="can't start new thread"):
+                    next(walk)
+
     @pytest.mark.parametrize("threads", ["thread_1", ["thread_1"]], ids=["one", "many"])
     def test_walk_that_another_thread_reads(self, serve: Serve, threads: Any) -> None:
         """A walk that another thread is reading says so; that one gets every object all the same."""
