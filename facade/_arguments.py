@@ -96,7 +96,12 @@ def _is(value: Any, kind: str) -> bool:
 
 def is_one(value: Any) -> bool:
     """Whether an argument is one thread or run, not an iterable of many."""
-    return isinstance(value, (str, bytes, bytearray, Mapping)) or hasattr(value, "id") or hasattr(value, "thread_id")
+    return isinstance(value, (str, bytes, bytearray)) or _names(value)
+
+
+def _names(value: Any) -> bool:
+    """Whether an object may name a thread or run."""
+    return isinstance(value, Mapping) or hasattr(value, "id") or hasattr(value, "thread_id")
 
 
 def _kind(value: Any) -> str:
@@ -112,7 +117,7 @@ def thread_key(value: Any) -> str:
     """
     if isinstance(value, str):
         return check_id("thread", value, "thread")
-    if is_one(value):
+    if _names(value):
         thread_id = field(value, "thread_id")
         if thread_id is None and _is(value, "thread"):
             thread_id = field(value, "id")
@@ -134,7 +139,7 @@ def run_key(value: Any, thread_id: Any = None) -> RunKey:
     """
     if isinstance(value, str):
         own_thread, run_id = None, value
-    elif is_one(value) or hasattr(value, "run_id"):
+    elif _names(value) or hasattr(value, "run_id"):
         own_thread, run_id = field(value, "thread_id"), field(value, "run_id")
         if run_id is None and _is(value, "thread.run"):
             run_id = field(value, "id")

@@ -265,7 +265,8 @@ def read_error(reply: Reply, base: str, wall_clock: Clock) -> APIStatusError:
         body = reply.redact(text) or None
     envelope = body.get("error", body) if isinstance(body, dict) else None
     said = envelope if isinstance(envelope, dict) else {"message": envelope}
-    status, message = reply.status_code, one_line(_text(said.get("message")) or _text(said.get("detail")) or "")
+    words = [one_line(text) for text in (said.get("message"), said.get("detail")) if isinstance(text, str)]
+    status, message = reply.status_code, next(filter(None, words), "")
     if not message and 300 <= status < 400:
         message = f"the server answered {status}, a redirect, which is not followed; name the right api_base"
     elif not message:
@@ -304,5 +305,7 @@ def _text(value: Any) -> str | None:
 
 def one_line(text: str) -> str:
     """A text as one printable line of moderate length, whoever wrote it."""
+    if text.isprintable() and len(text) <= 500:
+        return text.strip()
     line = " ".join("".join(c if c.isprintable() else " " for c in text[:5000]).split())
     return line if len(line) <= 500 else f"{line[:497]}..."

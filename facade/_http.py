@@ -128,7 +128,8 @@ class Answer:
             said = self.redact(one_line(re.sub(r"\[Errno -?\d+\] ", "", str(error))))
             what = said or type(error.__cause__ or error).__name__
             text = f"no whole answer came ({type(error).__name__}: {what})"
-            problem = APIConnectionError(text if sent else _no_connection(self._settings, what))
+            is_connecting: bool = not sent and self.redact is not str  # which it is until the key is known
+            problem = APIConnectionError(_no_connection(self._settings, what) if is_connecting else text)
         problem.sent = sent
         return problem
 

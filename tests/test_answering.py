@@ -265,6 +265,23 @@ def test_server_runs_its_own_calls() -> None:
     assert [answers for _, answers in turns.submitted] == [{"call_1": "3"}, {"call_2": "3"}]
 
 
+NAMELESS = {"type": "azure_function", "azure_function": {"name": "queue", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize("calls", [(NAMELESS,), (NAMELESS, NAMELESS), (azure(), azure()), (azure(), NAMELESS)])
+def test_server_runs_calls_without_an_id(calls: Any) -> None:
+    """What the server runs is waited for, whatever its calls are called."""
+    assert Turns(waiting_run(*calls), DONE).result.status == "completed"
+    assert Turns(waiting_run(call(1)), waiting_run(call(1), *calls), DONE, functions={"add": add}).invoked != []
+
+
+def test_approval_of_a_call_of_the_servers() -> None:
+    """Approvals are asked for whatever kind of call they are about."""
+    run = waiting_run(azure(), approvals=True)
+    assert Turns(run).result.status == "requires_action"
+    assert Turns(run, DONE, approve=lambda _: True).submitted == [("approvals", {"call_9": True})]
+
+
 def test_lagging_reads() -> None:
     """A run that took its answers and reads as it was before is read three times more: no function is called twice."""
     turns = Turns(*[waiting_run(call())] * 4, BUSY, waiting_run(call(2)), DONE, functions={"add": add})
@@ -304,6 +321,13 @@ def test_awaited_outputs(run: Any) -> None:
         check_awaited(run, {"call_1": True}, "approvals", "approvals")
 
 
+@pytest.mark.parametrize("calls", [(call(1), call(1)), ({"type": "function"},), ()], ids=["twice", "no id", "none"])
+def test_awaited_outputs_without_ids_of_their_own(calls: Any) -> None:
+    """What a run does not wait for is refused, even where its calls have no ids of their own."""
+    with pytest.raises(ValueError, match=r"^outputs has 'call_2', which"):
+        check_awaited(waiting_run(*calls), {"call_2": 1}, "outputs", "outputs")
+
+
 @pytest.mark.parametrize("status", ["queued", "completed", "cancelling", "paused"])
 def test_awaits_none(status: str) -> None:
     """A run that does not wait takes no outputs."""
@@ -331,6 +355,9 @@ def test_still_waits() -> None:
     assert not waits_no_more(frozenset({"call_2"}), a_model(WAITING))
     assert waits_no_more(frozenset({"call_7"}), a_model(WAITING))
     assert waits_no_more(frozenset({"call_2"}), a_model(BUSY))
+    assert not waits_no_more(frozenset({"call_9"}), a_model(WAITING))
+    for unclear in (waiting_run(call(1), call(1)), waiting_run(call(1), {"type": "function"})):
+        assert not waits_no_more(frozenset({"call_1"}), a_model(unclear))
     assert awaited(a_model(BUSY)) is None
 
 

@@ -262,6 +262,17 @@ class TestConfiguration:
             api.client(server, api_key=key).runs.get("thread_1", "run_1")
         assert not server.requests
 
+    def test_callable_without_its_file(self, api: Api, serve: Serve) -> None:
+        """What the system says of the callable is not taken for a server that cannot be reached."""
+
+        def key() -> str:
+            return Path("no such key").read_text()
+
+        with pytest.raises(facade.APIConnectionError, match=r"FileNotFoundError: .*no such key") as caught:
+            api.client(serve(RUN), api_key=key).runs.get("thread_1", "run_1")
+        assert "cannot connect" not in str(caught.value)
+        assert not caught.value.sent
+
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.8.9.1", "api.localhost"])
     def test_no_warning_on_loopback(self, api: Api, host: str) -> None:
         """Plain http to loopback is nobody's concern."""

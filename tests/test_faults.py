@@ -899,13 +899,17 @@ class TestErrorFields:
             (b'{"error": "plain text"}', "plain text", None),
             (b'{"detail": "FastAPI says"}', "FastAPI says", None),
             (b'{"error": {"message": "", "code": 42}}', None, "42"),
+            (b'{"error": {"message": " ", "detail": "why"}}', "why", None),
+            (b'{"error": {"message": 5, "detail": "why"}}', "why", None),
+            (b'{"error": false}', None, None),
+            (b'{"error": {"message": "two  spaces"}}', "two  spaces", None),
             (b'{"detail": [{"loc": ["query"], "msg": "field required"}]}', None, None),
             (b'{"statusCode": 404, "message": "Resource not found"}', "Resource not found", None),
             (b'["odd"]', None, None),
             (b"not json", None, None),
             (b"", None, None),
         ],
-        ids=["flat", "text", "detail", "code is a number", "detail is a list", "gateway", "list", "no JSON", "empty"],
+        ids=range(13),
     )
     def test_other_envelopes(self, api: Api, serve: Serve, body: bytes, message: str | None, code: str | None) -> None:
         """Errors without the envelope are read as far as they can be; there is always a message."""

@@ -575,6 +575,25 @@ class TestProcess:
             assert raised.__traceback__ is not None
         assert len(server.requests) == 2
 
+    def test_functions_error_keeps_its_cause(self, api: Api, serve: Serve) -> None:
+        """A function's exception is raised as it is: its cause too, and no other function's in its place."""
+        client = api.client(serve(answer(waiting_run(call(1), call(2, name="second")))))
+
+        def fail(**_: Any) -> None:
+            raise RuntimeError("outer") from KeyError("inner")
+
+        class Broken(dict[str, Any]):
+            def __contains__(self, name: object) -> bool:
+                if name == "second":
+                    raise RuntimeError("broken")
+                return super().__contains__(name)
+
+        with pytest.raises(RuntimeError, match="outer") as caught:
+            client.runs.process(RUN, {"add": fail})
+        assert isinstance(caught.value.__cause__, KeyError)
+        with pytest.raises(RuntimeError, match="broken"):
+            client.runs.process(RUN, Broken(add=fail), report_errors=True)
+
     def test_functions_own_api_error(self, api: Api, serve: Serve) -> None:
         """An APIError that a function raises is the function's own: it does not count as a failed poll or submit."""
         server = serve(by_method(answer(QUEUED), [answer(waiting_run(call(1))), answer(a_run())]))

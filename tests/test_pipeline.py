@@ -187,6 +187,7 @@ class TestPipeline:
             ({"thread_id": "thread_1"}, "no run"),
             ("thread_1", "id of a thread"),
             (5, "a run_id and thread_id, not int"),
+            (b"run_1", "a run_id and thread_id, not bytes"),
         ],
     )
     def test_advice(self, api: Api, run: Any, words: str) -> None:

@@ -40,13 +40,15 @@ class Awaited(NamedTuple):
 
     Attributes:
         kind: of the answers
-        calls: those that are to be answered, by their ids, as the server sent them
-        of_server: the ids of those that the server itself runs
+        calls: those that are to be answered, by their ids (None where one has none), as the server sent them
+        of_server: those that the server itself runs
+        is_clear: whether there are any, and each has an id of its own
     """
 
     kind: Kind
-    calls: dict[str, Any]
-    of_server: set[str]
+    calls: dict[Any, Any]
+    of_server: dict[Any, Any]
+    is_clear: bool
 
 
 def awaited(run: Any) -> Awaited | None:
@@ -56,16 +58,19 @@ def awaited(run: Any) -> Awaited | None:
         run: a run, of this package or another's, or a mapping
 
     Returns:
-        None where it waits for nothing, for something unknown, or for calls that no id tells apart.
+        None where it waits for nothing, or for something unknown.
     """
     run = getattr(run, "_json", run)
     action = field(run, "required_action") if field(run, "status") == "requires_action" else None
     for name, kind in ACTIONS.items():
         calls = field(field(action, name), "tool_calls")
         if field(action, "type") in (None, name) and isinstance(calls, (list, tuple)):
-            by_id = {call_id: call for call in calls if isinstance(call_id := field(call, "id"), str)}
-            own = {call_id: call for call_id, call in by_id.items() if field(call, "type") not in SERVER_CALLS}
-            return Awaited(kind, own, by_id.keys() - own.keys()) if calls and len(by_id) == len(calls) else None
+            own: dict[Any, Any] = {}
+            of_server: dict[Any, Any] = {}
+            for call in calls:
+                call_id, is_own = field(call, "id"), kind != "outputs" or field(call, "type") not in SERVER_CALLS
+                (own if is_own else of_server)[call_id if isinstance(call_id, str) else None] = call
+            return Awaited(kind, own, of_server, 0 < len(calls) == len({*own, *of_server} - {None}))
     return None
 
 
@@ -87,8 +92,8 @@ def check_awaited(run: Any, given: Mapping[str, Any], kind: Kind, name: str) -> 
         return
     if waits.kind != kind:
         raise ValueError(f"{name}: run {run_id!r} waits for {waits.kind}; use submit_tool_{waits.kind}")
-    unknown = sorted(given.keys() - waits.calls.keys() - waits.of_server)
-    missing = [call_id for call_id in waits.calls if call_id not in given]
+    unknown = sorted(given.keys() - waits.calls.keys() - waits.of_server.keys())
+    missing = [call_id for call_id in waits.calls if call_id not in (None, *given)]
     if unknown:
         raise ValueError(f"{name} has {', '.join(map(repr, unknown))}, which run {run_id!r} does not wait for")
     if missing:
@@ -187,7 +192,7 @@ def is_ambiguous(error: APIError) -> bool:
 def waits_no_more(answered: frozenset[str], run: models.RunObject) -> bool:
     """Whether a run waits for an answer to none of these calls."""
     waits = awaited(run)
-    return waits is None or answered.isdisjoint(waits.calls)
+    return waits is None or answered.isdisjoint({*waits.calls, *waits.of_server})
 
 
 def cancellation(key: RunKey) -> Write:
@@ -237,7 +242,7 @@ def processing(wait: Wait, functions: Functions, approve: Approve, max_turns: in
     for name, function in (named if approve is None else {**named, "approve": approve}).items():
         if not callable(function):
             raise TypeError(f"{name} is a {type(function).__name__}, which cannot be called")
-    answered = Awaited("outputs", {}, set())
+    answered = Awaited("outputs", {}, {}, is_clear=True)
     turns = may_lag = 0
 
     def is_at_work(run: models.RunObject) -> bool:
@@ -275,9 +280,9 @@ def processing(wait: Wait, functions: Functions, approve: Approve, max_turns: in
 
 
 def _can_answer(waits: Awaited, may_decide: bool) -> bool:
-    """Whether each of the calls is of a kind that is answered here."""
-    if waits.kind == "approvals":
-        return may_decide
+    """Whether each of the calls has an id to answer it by, and is of a kind that is answered here."""
+    if waits.kind == "approvals" or not waits.is_clear:
+        return may_decide and waits.is_clear
     calls = waits.calls.values()
     return all(call.get("type") in (None, "function") and isinstance(call.get("function"), Mapping) for call in calls)
 

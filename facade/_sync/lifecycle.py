@@ -235,7 +235,9 @@ class RunLife(Resource):
                 run: models.RunObject = end.value
                 return run
             except RuntimeError as error:
-                raise failure or error from None  # of a function's StopIteration a generator makes this
+                if failure is not None and error.__cause__ is failure:  # of a StopIteration a generator makes this
+                    raise failure from None
+                raise
             given = failure = None
             try:
                 if isinstance(step, Ask):
