@@ -256,7 +256,7 @@ def reference(deltas: list[dict[str, Any]]) -> dict[str, Any]:
                 result[name] = merged(result.get(name), value, name, in_item)
             return result
         objects = new if isinstance(new, list) and all(isinstance(item, dict) for item in new) else None
-        if objects is not None and all(type(item.get("index")) is int for item in objects):
+        if objects is not None and all(type(at := item.get("index")) is int and at >= 0 for item in objects):
             items = Items(old) if isinstance(old, Items) else Items()
             for item in objects:
                 rest = {name: value for name, value in item.items() if name != "index"}
@@ -319,9 +319,9 @@ def test_what_is_replaced_is_not_held() -> None:
 
 
 @pytest.mark.parametrize("shape", ['{"x": %s}', "[%s]", '[{"index": 0, "value": %s}]'])
-@pytest.mark.parametrize("depth", [20, 90, 150, 450, 900])
+@pytest.mark.parametrize("depth", [20, 98, 150, 450, 900])
 def test_depth(depth: int, shape: str) -> None:
-    """What is nested too deep to be merged is an error of ours; all else can be read to its bottom."""
+    """What is nested too deep to be merged is an error of ours; all else, and what is whole, can be read."""
     text = "1"
     for _ in range(depth // (2 if "index" in shape else 1)):
         text = shape % text
@@ -331,8 +331,23 @@ def test_depth(depth: int, shape: str) -> None:
     else:
         with pytest.raises(facade.APIResponseError, match="deep"):
             gathered(*events)
-        with pytest.raises(facade.APIResponseError, match="deep"):
-            Gathering(ROOM).put(MESSAGE, [facade.Message.from_dict({"id": "msg_1", "y": json.loads(text)})])
+
+
+@pytest.mark.parametrize("depth", [98, 450, 900])
+def test_depth_of_what_is_read_apart(depth: int) -> None:
+    """Objects that were read apart from the stream are kept as they came, however deep."""
+    messages = [facade.Message.from_dict({"id": "msg_1", "y": json.loads("[" * depth + "]" * depth)})]
+    gathering = gathered(("thread.message.delta", message_delta(text("T"), message_id="msg_2")))
+    gathering.put(MESSAGE, messages)
+    assert gathering.all(MESSAGE) == messages
+
+
+def test_texts_are_of_messages() -> None:
+    """What a step says under the same names is no text of the assistant's."""
+    of_a_step = {"id": "msg_1", "delta": {"content": [text("S")]}}
+    assert texts(gathering := Gathering(ROOM), "thread.run.step.delta", of_a_step) == ()
+    assert texts(gathering, "thread.run.step.completed", {**a_message("S"), "object": "thread.run.step"}) == ()
+    assert texts(gathering, "thread.message.completed", a_message("M")) == ("M",)
 
 
 def test_empty_items_count() -> None:

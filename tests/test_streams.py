@@ -299,6 +299,7 @@ class TestCut:
         with pytest.raises(facade.StreamCutError) as caught:
             runs.stream("thread_1", "asst_1").result()
         assert caught.value.run is None
+        assert "the stream ended" in str(caught.value)
         assert runs.stream_tool_outputs(RUN, {"call_1": "x"}).result().status == "completed"
 
     def test_run_that_leaves_out_its_thread(self, api: Api, serve: Serve) -> None:
@@ -478,6 +479,22 @@ class TestPlainAnswer:
         runs = api.client(server).runs
         assert runs.stream("thread_1", "asst_1").result().status == "completed"
         assert list(runs.stream("thread_1", "asst_1").text()) == ["All of it."]
+
+    @pytest.mark.parametrize("kind", [None, ""])
+    def test_object_of_no_kind(self, api: Api, serve: Serve, kind: Any) -> None:
+        """It is followed whatever it says that it is not."""
+        server = serve(by_method(answer({**QUEUED, "object": kind}), elsewhere))
+        assert list(api.client(server).runs.stream("thread_1", "asst_1").text()) == ["All of it."]
+
+    def test_unknown_rest(self, api: Api, serve: Serve) -> None:
+        """Where the run rests in a way that nobody knows, the stream is over all the same."""
+        paused = a_run(status="paused")
+        server = serve(by_method(answer(QUEUED), lambda r: answer(paused) if r.path == RUN_PATH else error(404)))
+        stream = api.client(server).runs.stream("thread_1", "asst_1")
+        assert names(stream)[-1] == "thread.run.paused"
+        asked_before = len(server.requests)
+        assert stream.result().status == "paused"
+        assert len(server.requests) == asked_before + 1
 
     def test_at_rest_at_once(self, api: Api, serve: Serve) -> None:
         """A run that is at rest in the answer ends the stream."""

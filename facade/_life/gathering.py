@@ -51,12 +51,12 @@ class Gathering:
         self.is_over = False
         self._max_bytes = max_bytes
         self._size = 0  # at least what is held
-        self._held: dict[str, dict[Any, dict[str, Any]]] = {STEP: {}, MESSAGE: {}}  # by their ids
-        self._told: set[str] = set()  # the ids of those whose texts were pieces
+        self._held: dict[str, dict[Any, Any]] = {STEP: {}, MESSAGE: {}}  # by their ids
+        self._told: set[str] = set()  # the ids of the messages whose texts were pieces
 
     def all(self, kind: str) -> list[Any]:
         """The steps or messages so far, in order of first appearance; what a caller holds of them stays as it is."""
-        return [_model(kind, _plain(held)) for held in self._held[kind].values()]
+        return [_model(kind, _plain(held)) if type(held) is dict else held for held in self._held[kind].values()]
 
     def take(self, event: str, data: Any, size: int = 0) -> Any:
         """Takes an event's name and data, and how many bytes its data had.
@@ -71,7 +71,7 @@ class Gathering:
         whole, kind = (kind, event) if status == "delta" else (kind, kind)
         self.texts, self.is_over = (), kind == RUN and status in AT_REST
         own_id = name_in(data, "id") if isinstance(data, dict) else None
-        if kind not in MODELS or own_id is None or data.get("object", kind) != kind:
+        if kind not in MODELS or own_id is None or (data.get("object") or kind) != kind:
             return data
         model = _model(kind, data)
         if kind == RUN:
@@ -83,12 +83,13 @@ class Gathering:
         objects = self._held[whole]
         if kind == whole:
             objects[own_id] = _plain(data)
-            if status in ("completed", "incomplete") and own_id not in self._told:  # of a server that sends no deltas
+            is_at_end: bool = kind == MESSAGE and status in ("completed", "incomplete")
+            if is_at_end and own_id not in self._told:  # of a server that sends no deltas
                 self.texts = _texts(data)
         else:
             delta = _plain(_listed(data.get("delta")))
             _merge(objects.setdefault(own_id, {"id": own_id, "object": whole}), delta)
-            self.texts = _texts(delta)
+            self.texts = _texts(delta) if whole == MESSAGE else ()
         if self.texts:
             self._told.add(own_id)
         self._size += size
@@ -101,14 +102,8 @@ class Gathering:
         return model
 
     def put(self, kind: str, items: list[Any]) -> None:
-        """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind.
-
-        Raises:
-            APIResponseError: one is too deep.
-        """
-        self._held[kind] = {
-            name_in(item._json, "id") or number: _plain(item._json) for number, item in enumerate(items)
-        }
+        """Takes whole objects that were read apart from the stream, in the place of what was gathered of the kind."""
+        self._held[kind] = {name_in(item._json, "id") or number: item for number, item in enumerate(items)}
 
 
 def _model(kind: str, json: dict[str, Any]) -> Any:
@@ -147,7 +142,7 @@ def _merge(old: dict[str, Any], delta: dict[str, Any], in_item: bool = False) ->
             if type(now) is not dict:
                 now = old[key] = {}
             _merge(now, new, in_item)
-        elif _are_objects(new) and all(type(item.get("index")) is int for item in new):
+        elif _are_objects(new) and all(type(index := item.get("index")) is int and index >= 0 for item in new):
             if not isinstance(now, _Items):
                 now = old[key] = _Items(enumerate(now if _are_objects(now) else ()))
             for item in new:
@@ -171,12 +166,14 @@ def _plain(value: Any, room: int = MAX_DEPTH) -> Any:
     Raises:
         APIResponseError: it has more levels than there is room for.
     """
-    if not room:
-        raise APIResponseError(f"a step or message of the stream is nested more than {MAX_DEPTH} deep")
     if isinstance(value, io.StringIO):
         return value.getvalue()
     if isinstance(value, _Items):
         value = [item for _, item in sorted(value.items())]
+    if not isinstance(value, (dict, list)):
+        return value
+    if not room:
+        raise APIResponseError(f"a step or message of the stream is nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict):
         return {key: _plain(item, room - 1) for key, item in value.items()}
-    return [_plain(item, room - 1) for item in value] if isinstance(value, list) else value
+    return [_plain(item, room - 1) for item in value]

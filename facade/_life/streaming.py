@@ -113,7 +113,7 @@ def _error(data: bytes, redact: Redact) -> StreamError:
     said = _read(data)
     said = said.get("error") or said if isinstance(said, dict) else said
     fields = said if isinstance(said, dict) else {"message": said if isinstance(said, str) else json.dumps(said)}
-    names = [name for name in ("message", "code", "type", "param") if isinstance(fields.get(name), (str, int))]
+    names = [name for name in ("message", "code", "type", "param") if isinstance(fields.get(name), (str, int, float))]
     texts = {name: redact(str(fields[name])) for name in names}
     error = StreamError(one_line(texts.pop("message", "")) or "the stream says `error`, and not why")
     vars(error).update(texts)

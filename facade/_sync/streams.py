@@ -90,7 +90,7 @@ class RunStream(Iterator[Event]):
             self._events.close()
         except APIError as error:
             if not self._is_closed:
-                self._failure = None if isinstance(error, StreamCutError) else error
+                self._failure = error
                 raise
         finally:
             self._is_reading = False
@@ -110,7 +110,7 @@ class RunStream(Iterator[Event]):
         with contextlib.suppress(StreamCutError):
             for _ in self:
                 pass
-        if self._failure is not None:
+        if self._failure is not None and not (isinstance(self._failure, StreamCutError) and self._gathering.key):
             raise self._failure
         if self.run is not None and self.run.status in AT_REST:
             return self.run
@@ -171,6 +171,7 @@ class RunStream(Iterator[Event]):
         items = [(kind, item) for kind in (STEP, MESSAGE) for item in self._gathering.all(kind)]
         for kind, item in (*items, (RUN, self.run)):
             yield self._take(kind, item)
+        self._gathering.is_over = True
 
     def _take(self, kind: str, item: Any) -> Event:
         name = f"{kind}.{'completed' if kind == MESSAGE else item.status}"  # the run is at rest, and so are they
