@@ -12,8 +12,8 @@ from facade._exchange import Call
 from facade._options import LimitOptions, refuse_unknown
 from openai_thread_runs_api import models
 
-MAX_PAIRS = 16
-"""How many pairs metadata may have."""
+MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
+"""How many pairs metadata may have, and how many characters their keys and values."""
 
 
 class ThreadRunFields(LimitOptions, total=False):
@@ -153,7 +153,7 @@ def check_metadata(name: str, value: Any) -> None:
     """Refuses metadata that no server takes; None, which is not sent, passes.
 
     Raises:
-        TypeError, ValueError: it is no mapping of strs to strs, or has too many pairs.
+        TypeError, ValueError: it is no mapping of strs to strs, or is too large.
     """
     if value is None:
         return
@@ -163,6 +163,9 @@ def check_metadata(name: str, value: Any) -> None:
     for key, text in pairs.items():
         if not isinstance(text, str):
             raise TypeError(f"the values of {name} are strs; that of {key[:80]!r} is a {type(text).__name__}")
+        if len(key) > MAX_KEY or len(text) > MAX_VALUE:
+            limit = f"a key may have {MAX_KEY} characters, a value {MAX_VALUE}"
+            raise ValueError(f"{name} has a key or value that is too long ({key[:80]!r}); {limit}")
 
 
 def secrets_in(body: bytes) -> tuple[str, ...]:
