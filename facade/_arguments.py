@@ -91,7 +91,8 @@ def field(value: Any, name: str) -> Any:
 
 def _is(value: Any, kind: str) -> bool:
     """Whether an object says that it is of a kind, or does not say of which."""
-    return (field(value, "object_") or field(value, "object")) in (None, kind)
+    said = field(value, "object") if isinstance(value, Mapping) else getattr(value, "object_", field(value, "object"))
+    return said is None or said == kind
 
 
 def is_one(value: Any) -> bool:

@@ -117,7 +117,7 @@ class Answer:
         sent: bool = wire.has_sent and kinds.isdisjoint(("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"))
         has_passed = wire.limit_has_passed()
         if wire.is_aborted:
-            problem = APIConnectionError("the client was closed while this request was under way")
+            problem = APIConnectionError("the client, or the walk, was closed while this request was under way")
         elif self.status_code and not self.is_good:
             return self.reply()
         elif has_passed or "TimeoutException" in kinds:

@@ -33,11 +33,11 @@ class AsyncPrefetch(Window[T]):
             raise RuntimeError("this walk was begun in another process or event loop; begin another one here")
         while True:
             self._changed.clear()
-            items = self._look()
             if not isinstance(self._items, AsyncIterator):
                 self._feed()
             elif self._room > 0 and (self._feeder is None or self._feeder.done()):
                 self._feeder = self._spawn(self._feed_aside(self._items))
+            items = self._look()
             if items is not None or self._is_over:
                 return items
             with deadline if self._lists else NO_DEADLINE:  # each attempt heeds it

@@ -65,10 +65,10 @@ class Prefetch(Window[T]):
             if self._is_fed_aside:
                 self._spawn(self._feed_aside)
         while True:
-            items = self._look()
             if not self._is_fed_aside:
                 self._feed()
-            elif self._room > 0:
+            items = self._look()
+            if self._room > 0:
                 _notify(self._has_room)
             if items is not None or self._is_over:
                 return items

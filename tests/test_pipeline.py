@@ -42,6 +42,7 @@ THREADS: dict[str, Any] = {
     "mapping with a thread_id": {"thread_id": "thread_1"},
     "mapping of a message": {"id": "msg_1", "object": "thread.message", "thread_id": "thread_1"},
     "mapping of a run": a_run(),
+    "mapping with a field of its own": {"id": "thread_1", "object_": "a shelf"},
     "object of a thread": Thing(id="thread_1", object="thread"),
     "object with a thread_id": Thing(id="msg_1", thread_id="thread_1"),
     "object with a thread_id alone": Thing(thread_id="thread_1"),

@@ -220,6 +220,15 @@ class TestAhead:
             assert max(asked.values()) <= AHEAD + 1
             assert sum(asked.values()) <= 2 * AHEAD + 1
 
+    def test_list_that_is_not_wanted_yet(self, api: Api, serve: Serve) -> None:
+        """The next list is begun when a page of it is wanted, not while the last one's is in the caller's hand."""
+        server = serve(lambda request: cut(request, pages=2))
+        with api.client(server).runs.all(["thread_a", "thread_b"], concurrency=1) as walk:
+            list(itertools.islice(walk, 4))
+            rest_until_quiet(api, server)
+            assert {of_list(request) for request in server.requests} == {"thread_a"}
+            assert len(list(walk)) == 4
+
     def test_alone(self, api: Api, serve: Serve) -> None:
         """A walk over one list holds two pages at most, one in hand and one on its way."""
         server = serve(lambda request: cut(request, pages=30))
