@@ -78,7 +78,7 @@ class Gathering:
             self.run = model
             self.is_over |= model.status in AT_REST
             with contextlib.suppress(TypeError, ValueError):  # it may leave out its thread, which others have told
-                self.key = run_key(model)
+                self.key = run_key({"id": own_id, "thread_id": data.get("thread_id")})
             return model
         objects = self._held[whole]
         if kind == whole:
