@@ -93,9 +93,9 @@ class Prefetch(Window[T]):
         if count < self._most:
             try:
                 self._spawn(self._work)
-            except RuntimeError:  # the system gives no further thread: those that are there do it
+            except RuntimeError as error:  # the system gives no further thread: those that are there do it
                 if not count:
-                    raise
+                    self._arrived(cursor, error)
 
     def _work(self, token: CancelToken) -> None:
         while (cursor := self._to_fetch.get()) is not None:
@@ -109,11 +109,7 @@ class Prefetch(Window[T]):
         token = CancelToken()
         thread = threading.Thread(target=work, args=(token,), name="facade-fetch", daemon=True)
         self._workers[thread] = token
-        try:
-            thread.start()
-        except RuntimeError:
-            del self._workers[thread]
-            raise
+        thread.start()
 
     def stop(self) -> list[threading.Thread]:
         """Breaks off what is on its way, from wherever, and says which threads are at it."""

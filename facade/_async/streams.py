@@ -113,7 +113,7 @@ class AsyncRunStream(AsyncIterator[Event]):
             raise self._failure
         if self.run is not None and self.run.status in AT_REST:
             return self.run
-        return await self._read_lost()
+        return await self._read_lost(is_told=self._gathering.is_over)
 
     async def aclose(self) -> None:
         """Lets go of the connection; the run goes on. Where another thread or task is reading, that ends."""
@@ -165,7 +165,6 @@ class AsyncRunStream(AsyncIterator[Event]):
         first = self._take(RUN, run)
         if not self._gathering.is_over:
             yield first
-        self._gathering.is_over = False  # nothing of it is told yet
         await self._read_lost()
         items = [(kind, item) for kind in (STEP, MESSAGE) for item in self._gathering.all(kind)]
         for kind, item in (*items, (RUN, self.run)):
@@ -176,15 +175,15 @@ class AsyncRunStream(AsyncIterator[Event]):
         name = f"{kind}.{'completed' if kind == MESSAGE else item.status}"  # the run is at rest, and so are they
         return Event(name, self._gathering.take(name, item._json))
 
-    async def _read_lost(self) -> models.RunObject:
-        """Follows the run by polling; reads its steps and messages where the stream has not told all."""
+    async def _read_lost(self, is_told: bool = False) -> models.RunObject:
+        """Follows the run by polling; reads its steps and messages where the stream has not told all of them."""
         from facade._async.resources import AsyncMessages, AsyncSteps
 
         if (key := self._gathering.key) is None:
             raise self._about(StreamCutError("the stream is over, and has not told its run"))
         run = await self._runs._carry_out(waiting(Wait(key, self._ask.limits, self._ask.deadline)))
         self._gathering.run = run
-        if self._gathering.is_over:
+        if is_told:
             return run
         options: LimitOptions = {"deadline_sec": max(self._ask.deadline.remaining_sec(), 0.001)}
         steps = AsyncSteps(self._runs._pool, self._settings).all(key._asdict(), **options)

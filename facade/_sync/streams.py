@@ -114,7 +114,7 @@ class RunStream(Iterator[Event]):
             raise self._failure
         if self.run is not None and self.run.status in AT_REST:
             return self.run
-        return self._read_lost()
+        return self._read_lost(is_told=self._gathering.is_over)
 
     def close(self) -> None:
         """Lets go of the connection; the run goes on. Where another thread or task is reading, that ends."""
@@ -166,7 +166,6 @@ class RunStream(Iterator[Event]):
         first = self._take(RUN, run)
         if not self._gathering.is_over:
             yield first
-        self._gathering.is_over = False  # nothing of it is told yet
         self._read_lost()
         items = [(kind, item) for kind in (STEP, MESSAGE) for item in self._gathering.all(kind)]
         for kind, item in (*items, (RUN, self.run)):
@@ -177,15 +176,15 @@ class RunStream(Iterator[Event]):
         name = f"{kind}.{'completed' if kind == MESSAGE else item.status}"  # the run is at rest, and so are they
         return Event(name, self._gathering.take(name, item._json))
 
-    def _read_lost(self) -> models.RunObject:
-        """Follows the run by polling; reads its steps and messages where the stream has not told all."""
+    def _read_lost(self, is_told: bool = False) -> models.RunObject:
+        """Follows the run by polling; reads its steps and messages where the stream has not told all of them."""
         from facade._sync.resources import Messages, Steps
 
         if (key := self._gathering.key) is None:
             raise self._about(StreamCutError("the stream is over, and has not told its run"))
         run = self._runs._carry_out(waiting(Wait(key, self._ask.limits, self._ask.deadline)))
         self._gathering.run = run
-        if self._gathering.is_over:
+        if is_told:
             return run
         options: LimitOptions = {"deadline_sec": max(self._ask.deadline.remaining_sec(), 0.001)}
         steps = Steps(self._runs._pool, self._settings).all(key._asdict(), **options)
